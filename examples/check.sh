@@ -1,0 +1,146 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+#
+# Runs one example and checks what it prints: check.sh EXAMPLE COMMAND...
+# Where the command cannot be had, it is "skip" and the reason: exit status 77.
+set -eu
+
+example=$1
+shift
+if [ "$1" = skip ]; then
+  echo "SKIP: $2"
+  exit 77
+fi
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Words are told apart as UTF-8, like the worker does.
+LC_ALL=C.UTF-8
+export LC_ALL
+
+fail () {
+  echo "FAILED: $*"
+  for file in expected output errors; do
+    [ -e "$work/$file" ] && sed "s/^/  $file: /" "$work/$file"
+  done
+  exit 1
+}
+
+# run STATUS COMMAND...: the exit status must be that.
+run () {
+  wanted=$1
+  shift
+  status=0
+  "$@" >"$work/output" 2>"$work/errors" || status=$?
+  [ "$status" -eq "$wanted" ] || fail "exit status $status, not $wanted: $*"
+}
+
+# same: the output must be what is on standard input, but for the amount of space.
+same () {
+  cat >"$work/expected"
+  awk '{ $1 = $1; print }' "$work/output" | diff "$work/expected" - >"$work/diff" \
+    || fail "the output is not as expected"
+}
+
+# has PATTERN: a line of the output must match.
+has () {
+  grep -Eq -- "$1" "$work/output" || fail "no line of the output matches: $1"
+}
+
+silent () {
+  [ ! -s "$work/errors" ] || fail "something on standard error"
+}
+
+check_hello () {
+  run 0 "$@"
+  silent
+  has '^Host [0-9]+ asked worker [0-9]+ and got: Hello!$'
+  has "^The worker's exit status: 0\$"
+  awk '/^Host/ { exit $2 == $5 }' "$work/output" || fail "host and worker are one process"
+}
+
+check_priorities () {
+  run 0 "$@"
+  silent
+  printf '%s\n' 'high 0' 'high 1' 'high 2' 'low 0' 'low 1' 'low 2' | same
+}
+
+# with_files COMMAND...: real files, an empty one, one without a newline at its end, one of 2 MiB.
+with_files () {
+  "$@" "$here"/*.c "$here"/*.py "$here"/*.js "$here/own-plugin/README.md" \
+    "$work/empty" "$work/short" "$work/long"
+}
+
+check_wordcount () {
+  : >"$work/empty"
+  printf 'no newline' >"$work/short"
+  yes 'some words' | head -c 2097152 >"$work/long"
+  run 0 with_files "$@"
+  silent
+  with_files wc | awk '{ $1 = $1; print }' | same
+}
+
+# A file that is not there: told, and the others are counted.
+check_wordcount_missing () {
+  run 1 "$@" "$here/hello.c" "$work/nonesuch" "$here/hello.py"
+  grep -q nonesuch "$work/errors" || fail "the missing file is not named"
+  wc "$here/hello.c" "$here/hello.py" | awk '{ $1 = $1; print }' | same
+}
+
+check_errors () {
+  run 0 "$@"
+  silent
+  has '^  coproc-error-quark 14: .*nonesuch'         # PLUGIN_NOT_FOUND
+  has '^  g-io-error-quark 1: .*/nonesuch'           # NOT_FOUND
+  has '^  alive: yes$'
+  has '^  coproc-error-quark 9: .*path'              # INVALID_PAYLOAD
+  has '^  ended with exit status 1, signal 0$'
+  has '^  coproc-error-quark 1: '                    # CLOSED
+  has '^  ended with exit status 0, signal 0$'
+  has '^  coproc-error-quark 20: .*signal ABRT'      # WORKER_DIED
+  has '^  ended with exit status -1, signal 6$'
+}
+
+check_mainloop () {
+  TMPDIR=$work
+  export TMPDIR
+  run 0 "$@"
+  silent
+  for i in 1 2 3 4 5; do has "^signal message::lines: tick $i\$"; done
+  has '^answer: the worker has read [0-9]+ bytes$'
+  has '^signal exited: status 0, after [0-9]+ ticks$'
+}
+
+# check.sh own-plugin BUILDDIR PREFIX LIBDIR LIBEXECDIR: as a stranger does it, from an installation
+# that is moved to another place only so as not to touch the system's.
+check_own_plugin () {
+  builddir=$1 prefix=$2 libdir=$3 libexecdir=$4
+  destdir=$work/root
+  run 0 meson install -C "$builddir" --no-rebuild --quiet --destdir "$destdir"
+  mkdir "$work/pkgconfig"
+  sed "s|^prefix=.*|prefix=$destdir$prefix|" "$destdir$libdir/pkgconfig/coproc-1.pc" \
+    >"$work/pkgconfig/coproc-1.pc"
+  PKG_CONFIG_PATH=$work/pkgconfig
+  LD_LIBRARY_PATH=$destdir$libdir
+  COPROC_WORKER_HOST=$destdir$libexecdir/coproc-1/coproc-worker
+  COPROC_PLUGIN_TRUST=any
+  export PKG_CONFIG_PATH LD_LIBRARY_PATH COPROC_WORKER_HOST COPROC_PLUGIN_TRUST
+  unset COPROC_PLUGIN_PATH
+
+  run 0 sh "$here/own-plugin/build.sh" "$work/own"
+  silent
+  cd "$work/own"
+  run 0 ./own-plugin reverse.so 'Hello, worker!' 'äöü'
+  silent
+  printf '%s\n' '!rekrow ,olleH' 'üöä' | same
+}
+
+case $example in
+  hello | priorities | errors | mainloop) "check_$example" "$@" ;;
+  wordcount) check_wordcount "$@"; check_wordcount_missing "$@" ;;
+  own-plugin) check_own_plugin "$@" ;;
+  *) fail "no such example: $example" ;;
+esac
+echo "ok: $example"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A channel: a GAsyncQueue of what has arrived, sorted by priority in a GSequence, and counters.
+ */
+#pragma once
+
+#include "messenger/coproc-message-private.h"
+
+G_BEGIN_DECLS
+
+/* What a side owes for a request that it has popped. All under the endpoint's lock but for the
+ * reference count, which is atomic: a message may be freed in any thread. Referenced by the request's
+ * message and, while unanswered, by its channel. */
+struct _CoprocInvocation
+{
+  gatomicrefcount ref_count;
+  gconstpointer owner;       /* the endpoint whose peer it is owed to; compared, never used */
+  gboolean answered;
+  guint64 serial;
+  double priority;
+  char *channel;             /* (nullable) GRefString */
+  GCancellable *cancellable; /* (nullable) made on demand, cancelled when the requester gives up */
+  GList link;                /* its place among the channel's unanswered; data is the invocation */
+};
+
+CoprocInvocation *coproc_invocation_new   (CoprocMessage *request);
+CoprocInvocation *coproc_invocation_ref   (CoprocInvocation *self);
+void              coproc_invocation_unref (CoprocInvocation *self);
+
+/* Messages in one order, by priority or by arrival. */
+typedef struct
+{
+  GAsyncQueue *arrived;      /* CoprocMessage, in order of arrival */
+  GArray *run;               /* (nullable) in priority order: what had arrived when nothing else was queued, sorted */
+  guint run_next;            /* of run: its first entry that is not yet popped */
+  GSequence *levels;         /* (nullable) in priority order: CoprocLevel, sorted: what has arrived while run lasts */
+  GSequenceIter *last_level; /* (nullable) of levels: the one that was added to last */
+  guint n_queued;            /* messages in all of them */
+} CoprocLane;
+
+/* One per name and endpoint. Everything under the endpoint's lock; the GAsyncQueue's own lock is
+ * never contended. */
+typedef struct
+{
+  char *name;                /* (nullable) GRefString, NULL: the default channel; immutable */
+  gboolean by_priority;      /* immutable */
+
+  CoprocLane others;         /* messages that are no replies */
+  CoprocLane replies;        /* replies and error replies */
+  guint n_queued;            /* messages in both */
+
+  GQueue unanswered;         /* CoprocInvocation links, in the order popped */
+
+  guint32 out_number;        /* (endpoint's write lock) the number under which this side has declared
+                                the channel, 0: not yet */
+  gboolean claimed;          /* by coproc_messenger_listen(): its messages become signals */
+  GList ready_link;          /* its place in the endpoint's round of channels that have messages */
+  gboolean ready;            /* it is in that round */
+  GQueue receivers;          /* CoprocOp links: pending asynchronous receives, first come first served */
+
+  gboolean watched;          /* a try_receive() has found it empty: a message makes the fd readable */
+  gconstpointer witness;     /* (nullable) while it makes the fd readable: the channel first found empty
+                                meanwhile; found empty again, nobody cares for this one */
+
+  guint64 requests_sent;
+  guint64 settled;           /* of the requests sent */
+  guint64 lost;              /* settled by the connection's end and not yet told */
+  guint64 replies_received;
+  guint64 messages_sent;
+  guint64 messages_received; /* popped */
+} CoprocChannel;
+
+CoprocChannel *coproc_channel_new       (const char *name, gboolean by_priority);
+void           coproc_channel_free      (CoprocChannel *self);
+void           coproc_channel_push      (CoprocChannel *self, CoprocMessage *message); /* (transfer full) */
+/* The next message, in the channel's order: (transfer full) (nullable). It counts nothing. */
+CoprocMessage *coproc_channel_pop       (CoprocChannel *self);
+/* The next reply (or error reply), past messages that are none: (transfer full) (nullable) */
+CoprocMessage *coproc_channel_pop_reply (CoprocChannel *self);
+CoprocMessage *coproc_channel_peek      (CoprocChannel *self); /* (transfer none) (nullable) */
+
+G_END_DECLS

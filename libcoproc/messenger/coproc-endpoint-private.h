@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The engine of a messenger: one end of a connection, without GObject. Any thread may call it.
+ *
+ * A messenger owns one reference, the background source and each pending operation another, so that
+ * what was sent is still written after the messenger is gone.
+ *
+ * Locks: write_lock and read_lock are never held together; `lock` may be taken inside either and
+ * nothing is called out to while it is held.
+ */
+#pragma once
+
+#include "messenger/coproc-messenger-private.h"
+#include "messenger/coproc-pending-private.h"
+#include "wire/coproc-transport-private.h"
+#include "wire/coproc-unix-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CoprocEndpoint CoprocEndpoint;
+typedef struct _CoprocOp CoprocOp;
+
+typedef enum
+{
+  COPROC_ENDPOINT_NEW,     /* not connected yet */
+  COPROC_ENDPOINT_OPEN,
+  COPROC_ENDPOINT_ENDING,  /* the stream has ended without a goodbye; the verdict is awaited */
+  COPROC_ENDPOINT_CLOSING, /* closed on this side; the rest of the output is being written */
+  COPROC_ENDPOINT_ENDED,   /* over; end_error says why */
+} CoprocEndpointState;
+
+/* A call() that waits for its own reply: on the caller's stack, or in an operation. (lock) */
+typedef struct
+{
+  CoprocOp *op;            /* (nullable) the operation it belongs to, NULL: a blocked thread */
+  gboolean done;
+  CoprocMessage *reply;    /* (nullable) (owned) */
+  GError *error;           /* (nullable) (owned) */
+} CoprocCall;
+
+/* A blocked receive: on the caller's stack. (lock) */
+typedef struct
+{
+  GError *special;         /* (nullable) (owned) what it must fail with */
+  GList link;
+} CoprocBlocked;
+
+/* What is told to the application in its own context. */
+typedef enum
+{
+  COPROC_EVENT_ERROR,
+  COPROC_EVENT_CLOSE_REQUESTED,
+  COPROC_EVENT_CLOSED,
+} CoprocEventKind;
+
+typedef struct
+{
+  CoprocEventKind kind;
+  GError *error;           /* (nullable) (owned) */
+} CoprocEvent;
+
+#define COPROC_MAX_EVENTS 1024 /* errors not yet told; further ones are raised but not told */
+
+struct _CoprocEndpoint
+{
+  gatomicrefcount ref_count;
+
+  /* immutable after construction */
+  gboolean by_priority;
+  GMainContext *context;         /* where signals are emitted */
+  GWeakRef messenger;            /* thread-safe by itself */
+
+  /* set by connect(), immutable after it */
+  CoprocTransportLink *transport;
+  CoprocWakeup wakeup;           /* interrupts the thread that polls; `woken` guards it */
+
+  /* (write_lock) */
+  GMutex write_lock;
+  GCond room;                    /* there may be room below the high-water mark, or the end has come */
+  guint n_waiting_senders;
+  guint64 last_serial;
+  guint32 n_out_channels;
+  gboolean hello_sent;
+  gboolean output_shut;
+  guint64 high_water_mark;
+  gint64 send_timeout;
+
+
+  /* (read_lock) */
+  GMutex read_lock;
+  GPtrArray *in_channels;        /* CoprocChannel by the peer's number, [0] is the default */
+  guint64 last_peer_serial;
+  gboolean got_hello;
+  gboolean input_done;           /* GOODBYE, end of the stream, or a broken protocol */
+
+  /* (lock) */
+  GMutex lock;
+  CoprocEndpointState state;
+  GError *end_error;             /* set when ENDED or CLOSING */
+  char *cut;                     /* (nullable) what the end of the stream has cut */
+  gboolean output_lost;          /* it could not all be written */
+  gboolean input_shut;
+  gboolean close_requested;
+  CoprocLimits limits;           /* what this side accepts */
+  guint n_unacked;               /* settings sent that the peer has not acknowledged: until then it may
+                                    still go by older ones */
+  CoprocLimits peer_limits;      /* what the peer accepts */
+  GVariant *peer_hello;          /* (nullable) a{sv} */
+  int peer_pid;
+  guint spin_time;
+
+  GHashTable *channels;          /* name to CoprocChannel, the default one aside */
+  CoprocChannel *default_channel;
+  CoprocPending *pending;
+  GHashTable *withdrawn;         /* (nullable) serials of requests that the peer has cancelled, still queued */
+  GQueue ready;                  /* CoprocChannel links: unclaimed ones that have messages, in turn */
+  guint64 queued_bytes;
+  guint n_queued;
+  GQueue claimed;                /* CoprocChannel links: claimed ones that have messages, in turn */
+  GQueue specials;               /* GError: raised by the next receives */
+
+  GCond arrived;                 /* for threads that wait while another one polls */
+  guint n_waiting;               /* threads in arrived */
+  GThread *poller;               /* (nullable) the one thread that waits for input */
+  gboolean woken;                /* wakeup is signalled (also read as an atomic) */
+  guint spin_skip;               /* (poller) waits that do not spin first */
+  guint spin_penalty;            /* (poller) how many to leave out when spinning is in vain again */
+  guint n_blocked;               /* threads that wait in either way */
+  GQueue blocked;                /* CoprocBlocked links: those of them that are receives */
+  GQueue parked;                 /* CoprocOp links: asynchronous sends that wait for room */
+  GQueue calling;                /* CoprocOp links: asynchronous calls that await their reply */
+  GQueue delivering;             /* CoprocOp links: done, their callback has not run yet */
+  guint n_async;                 /* pending operations and claimed channels */
+
+  CoprocEndFunc end_func;        /* (nullable) */
+  gpointer end_data;
+  GDestroyNotify end_notify;
+
+  GQueue events;                 /* CoprocEvent */
+  GSource *signal_source;        /* (nullable) on context, made with the first event */
+  gboolean muted;                /* the messenger is gone: nothing is told any more */
+
+  int watch_fd;                  /* -1, or an epoll of the input and of `notify` */
+  CoprocWakeup notify;           /* readable while a watched channel has a message */
+  gboolean notified;             /* it is readable */
+  GPtrArray *hot;                /* CoprocChannel: those that make it readable */
+
+  /* the background source (lock); see coproc-endpoint-source.c */
+  GMainContext *io;              /* (nullable) set while this uses the background thread */
+  GSource *source;
+  gboolean watch_input;          /* until the stream has ended */
+  gpointer input_tag;
+  gpointer output_tag;
+  GIOCondition input_events;
+  gboolean parked_input;         /* threads read for themselves: the background does not */
+  gboolean sync_used;            /* a thread has, since the timer was last looked at */
+  gboolean stalled;              /* the inbound queues are full: nobody reads */
+  gboolean want_output;
+  gint64 rearm_at;               /* when to look whether threads still read, 0: not set */
+  gint64 probe_at;               /* when to look whether the peer still reads, 0: not set */
+  gint64 probe_delay;
+};
+
+CoprocEndpoint *coproc_endpoint_new        (gboolean by_priority);
+CoprocEndpoint *coproc_endpoint_ref        (CoprocEndpoint *self);
+void            coproc_endpoint_unref      (CoprocEndpoint *self);
+/* Takes both fds, also when it fails. */
+gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, int in_fd, int out_fd, GError **error);
+void            coproc_endpoint_close      (CoprocEndpoint *self);
+gboolean        coproc_endpoint_flush      (CoprocEndpoint *self, gint64 timeout_us, GError **error);
+void            coproc_endpoint_settle     (CoprocEndpoint *self, const GError *reason);
+void            coproc_endpoint_set_end_func (CoprocEndpoint *self, CoprocEndFunc func, gpointer data, GDestroyNotify notify);
+GError         *coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self);
+gboolean        coproc_endpoint_is_over_locked (CoprocEndpoint *self); /* CLOSING or ENDED */
+
+/* The channel of that name, made when it is not there. (lock) */
+CoprocChannel  *coproc_endpoint_get_channel_locked (CoprocEndpoint *self, const char *name);
+
+/* How a stream ends. */
+typedef enum
+{
+  COPROC_END_GOODBYE,      /* the peer has closed it */
+  COPROC_END_CUT,          /* it has just ended; the error, if any, tells what was cut */
+  COPROC_END_BROKEN,       /* the peer broke the protocol, or the system failed */
+} CoprocEnd;
+
+/* Called once, without a lock, when nothing more will be read. */
+void            coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEnd end, const GError *error);
+/* The output cannot be written any more: the peer reads nothing. Without a lock. */
+void            coproc_endpoint_peer_deaf  (CoprocEndpoint *self);
+/* Closes what is no longer used; without a lock. */
+void            coproc_endpoint_tidy       (CoprocEndpoint *self);
+/* No more signals: the messenger goes away. Without a lock. */
+void            coproc_endpoint_mute       (CoprocEndpoint *self);
+/* What is to be told next, if anything: an event (FALSE: a message of a claimed channel). */
+gboolean        coproc_endpoint_next_signal (CoprocEndpoint *self, CoprocEvent *event, CoprocMessage **message);
+void            coproc_endpoint_listen     (CoprocEndpoint *self, const char *channel, gboolean claim);
+/* --- coproc-messenger.c: the object around an endpoint --- */
+CoprocEndpoint *coproc_messenger_get_endpoint  (CoprocMessenger *self);
+gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
+gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
+gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
+/* Emits what is to be told, in the captured context (coproc-messenger.c). */
+void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
+/* Adds an event and wakes the dispatcher. (lock) (transfer full) */
+void            coproc_endpoint_tell_locked (CoprocEndpoint *self, CoprocEventKind kind, GError *error);
+void            coproc_endpoint_wake_signals_locked (CoprocEndpoint *self);
+/* Wakes every thread that waits here. (lock) */
+void            coproc_endpoint_wake_locked (CoprocEndpoint *self);
+
+/* --- coproc-endpoint-source.c: the background thread's part --- */
+gboolean        coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error);
+void            coproc_endpoint_source_detach (CoprocEndpoint *self); /* without a lock */
+void            coproc_endpoint_source_update_locked (CoprocEndpoint *self);
+void            coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self);
+/* A thread reads for itself from now on / leaves. (lock) */
+void            coproc_endpoint_enter_sync_locked (CoprocEndpoint *self);
+void            coproc_endpoint_leave_sync_locked (CoprocEndpoint *self);
+/* The background must read at once. (lock) */
+void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
+
+/* --- coproc-endpoint-receive.c --- */
+typedef enum
+{
+  COPROC_PUMP_NORMAL,      /* up to the inbound limits */
+  COPROC_PUMP_WAITING,     /* up to twice these: somebody waits for a message */
+  COPROC_PUMP_ALL,         /* whatever there is: no more can follow */
+} CoprocPumpMode;
+
+/* Takes in what the link has. Without a lock. Returns: whether anything came, the end included */
+gboolean        coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode mode);
+
+/* Which messages a receive is for. */
+typedef enum
+{
+  COPROC_WANT_CHANNEL,     /* the next of the channel */
+  COPROC_WANT_REMAINING,   /* the next of the channel while requests are outstanding on it */
+  COPROC_WANT_ANY,         /* the next of any unclaimed channel */
+  COPROC_WANT_PEEK,        /* none is taken: it is enough that one is there */
+} CoprocWant;
+
+/* The next message. @timeout_us -1: no limit, 0: do not wait. NULL without an error: a peek that
+ * found one, or nothing remaining. */
+CoprocMessage  *coproc_endpoint_receive    (CoprocEndpoint *self, CoprocWant want, const char *channel, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* All that is queued on the channel, up to an error reply. NULL on error. */
+GPtrArray      *coproc_endpoint_receive_available (CoprocEndpoint *self, const char *channel, GError **error);
+gssize          coproc_endpoint_available  (CoprocEndpoint *self, const char *channel, GError **error);
+CoprocMessage  *coproc_endpoint_try_receive (CoprocEndpoint *self, const char *channel, GError **error);
+int             coproc_endpoint_get_fd     (CoprocEndpoint *self);
+gboolean        coproc_endpoint_poll       (CoprocEndpoint *self);
+/* Waits for a call that was sent. Returns: (transfer full): the reply */
+CoprocMessage  *coproc_endpoint_await_call (CoprocEndpoint *self, CoprocCall *call, const char *channel, guint64 serial, gint64 deadline, GCancellable *cancellable, GError **error);
+GVariant       *coproc_endpoint_await_hello (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* Takes the next message out of @channel, settling and counting; FALSE: none. *error: it is an error reply. */
+gboolean        coproc_endpoint_pop_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage **message, GError **error);
+void            coproc_endpoint_signal_watch_locked (CoprocEndpoint *self); /* get_fd() becomes readable */
+void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* get_fd() stays readable */
+void            coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel);
+/* Fails every pending receive operation, of all channels. (lock) Returns: whether there was one */
+gboolean        coproc_endpoint_fail_receivers_locked (CoprocEndpoint *self, const GError *error);
+/* Gives up every asynchronous call. (lock) */
+void            coproc_endpoint_fail_calls_locked (CoprocEndpoint *self, const GError *error);
+/* Settles a call: (lock) (transfer full) both */
+void            coproc_endpoint_complete_call_locked (CoprocEndpoint *self, CoprocCall *call, CoprocChannel *channel, CoprocMessage *reply, GError *error);
+/* Gives up a call: its late reply will be dropped. Returns: FALSE: it is settled already. (lock) */
+gboolean        coproc_endpoint_abandon_locked (CoprocEndpoint *self, guint64 serial, CoprocChannel *channel);
+
+/* --- coproc-endpoint-send.c --- */
+
+/* A message about to be sent: the caller's, unchanged by the send. */
+typedef struct
+{
+  CoprocFrameKind kind;
+  const char *channel;     /* (nullable) */
+  GVariant *payload;       /* (nullable) NULL: data */
+  gconstpointer data;      /* raw bytes */
+  gsize size;
+  double priority;
+  guint64 reply_serial;
+  CoprocCall *call;        /* (nullable) who gets the reply */
+  guint64 serial;          /* out */
+} CoprocOutgoing;
+
+/* What may be sent at all: channel, payload, sizes. Sets *data and *size of @outgoing. */
+gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
+/* Sends @n messages, all or none of which wait for room. */
+gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* Sends at once when there is room, parks @op otherwise. */
+void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
+/* Sends a control frame (ERROR, CLOSE_REQUEST, CANCEL, SETTINGS, HELLO): it never waits for room. */
+gboolean        coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GError **error);
+void            coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial);
+gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
+void            coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits);
+gint64          coproc_endpoint_get_send_timeout (CoprocEndpoint *self);
+/* The background: writes on, lets parked sends go. Without a lock. */
+void            coproc_endpoint_write_on   (CoprocEndpoint *self);
+/* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
+CoprocInvocation *coproc_endpoint_take_invocation_locked (CoprocEndpoint *self, CoprocMessage *request, const char *channel, GError **error);
+void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation);
+
+/* --- coproc-op.c: asynchronous operations --- */
+typedef enum
+{
+  COPROC_OP_RECEIVE,
+  COPROC_OP_CALL,
+  COPROC_OP_SEND,
+} CoprocOpKind;
+
+/* One asynchronous call. Its fields are its starter's until it is begun, then (lock) until it is done,
+ * then its context's. */
+struct _CoprocOp
+{
+  CoprocEndpoint *endpoint;      /* (owned) */
+  CoprocOpKind kind;
+  GObject *source_object;        /* (nullable) (owned) set when the messenger is dropped before the callback */
+  GMainContext *context;         /* (owned) the caller's */
+  GAsyncReadyCallback callback;  /* (nullable) */
+  gpointer user_data;
+  gpointer tag;
+  GCancellable *cancellable;     /* (nullable) (owned) */
+  GSource *cancel_source;        /* (nullable) on context */
+  GSource *timeout_source;       /* (nullable) on context */
+  GSource *deliver_source;       /* (nullable) on context */
+  gboolean done;
+  GQueue *place;                 /* (nullable) where link is: a channel's receivers, the endpoint's
+                                    parked, calling or delivering */
+  GList link;
+
+  CoprocMessage *message;        /* (nullable) (owned) RECEIVE, CALL: the result; SEND: what to send */
+  GError *error;                 /* (nullable) (owned) */
+
+  CoprocOutgoing outgoing;       /* CALL, SEND */
+  char *channel_name;            /* (nullable) (owned) */
+  CoprocCall call;               /* CALL */
+};
+
+/* Begins to watch the cancellable and the time: before the operation can be found by others. */
+CoprocOp       *coproc_op_new              (CoprocEndpoint *endpoint, CoprocOpKind kind, gint64 timeout_us, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data, gpointer tag);
+/* The operation ends here; its callback will run in its context. (lock) (transfer full) both */
+void            coproc_op_complete_locked  (CoprocOp *op, CoprocMessage *message, GError *error);
+/* Moves it from where it is to the end of @place (nullable). (lock) */
+void            coproc_op_place_locked     (CoprocOp *op, GQueue *place);
+/* When the messenger goes away: @messenger stays until the callbacks have run. Without a lock. */
+void            coproc_op_adopt_all        (CoprocEndpoint *endpoint, GObject *messenger);
+void            coproc_op_receive          (CoprocOp *op, const char *channel);
+
+G_END_DECLS

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The background thread's part of an endpoint: it writes what did not fit, reads when no thread reads
+ * for itself, and notices the end.
+ *
+ * Threads that receive read the link themselves, and waking the background thread for each message
+ * as well would cost more than the message. So the first such receive parks the background's
+ * reading; a timer looks now and then whether threads still receive, and when none has for a while
+ * the background reads again. The hang-up of the link is watched all the time.
+ */
+#include "messenger/coproc-endpoint-private.h"
+
+#include "coproc-config.h"
+#include "coproc-error.h"
+#include "wire/coproc-io-private.h"
+
+#define REARM_DELAY (20 * 1000)         /* µs without a receive after which the background reads again */
+#define PROBE_DELAY (250 * 1000)        /* µs after a write when to see whether the peer reads */
+#define MAX_PROBE_DELAY (4 * G_USEC_PER_SEC)
+
+typedef struct
+{
+  GSource source;
+  CoprocEndpoint *endpoint; /* (owned) */
+} EndpointSource;
+
+/* --- under the lock, from any thread --- */
+
+static void
+update_timer_locked (CoprocEndpoint *self)
+{
+  gint64 next = self->rearm_at;
+
+  if (next == 0 || (self->probe_at != 0 && self->probe_at < next))
+    next = self->probe_at;
+  g_source_set_ready_time (self->source, next == 0 ? -1 : next);
+}
+
+void
+coproc_endpoint_source_update_locked (CoprocEndpoint *self)
+{
+  GIOCondition events = G_IO_IN;
+
+  if (self->source == NULL)
+    return;
+
+  if (self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN)
+    events = 0; /* the hang-up is told all the same */
+  if (!self->watch_input && self->input_tag != NULL)
+    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->input_tag));
+  else if (self->watch_input && self->input_tag == NULL)
+    self->input_tag = g_source_add_unix_fd (
+        self->source, self->transport->ops->get_input_fd (self->transport), events);
+  else if (self->watch_input && events != self->input_events)
+    g_source_modify_unix_fd (self->source, self->input_tag, events);
+  self->input_events = events;
+
+  if (!self->want_output && self->output_tag != NULL)
+    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->output_tag));
+  else if (self->want_output && self->output_tag == NULL)
+    self->output_tag = g_source_add_unix_fd (
+        self->source, self->transport->ops->get_output_fd (self->transport), G_IO_OUT);
+}
+
+static void
+start_timer_locked (CoprocEndpoint *self)
+{
+  if (self->rearm_at != 0 || self->source == NULL)
+    return;
+  self->rearm_at = g_get_monotonic_time () + REARM_DELAY;
+  update_timer_locked (self);
+}
+
+void
+coproc_endpoint_enter_sync_locked (CoprocEndpoint *self)
+{
+  self->sync_used = TRUE;
+  if (self->parked_input || self->n_async > 0 || self->source == NULL)
+    return;
+#if !HAVE_EPOLL_CREATE1
+  if (self->watch_fd >= 0)
+    return;
+#endif
+  self->parked_input = TRUE;
+  coproc_endpoint_source_update_locked (self);
+}
+
+void
+coproc_endpoint_leave_sync_locked (CoprocEndpoint *self)
+{
+  if (self->parked_input && self->n_blocked == 0)
+    start_timer_locked (self);
+}
+
+void
+coproc_endpoint_unpark_locked (CoprocEndpoint *self)
+{
+  if (!self->parked_input)
+    return;
+  self->parked_input = FALSE;
+  coproc_endpoint_source_update_locked (self);
+}
+
+void
+coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self)
+{
+  if (self->probe_at != 0 || self->source == NULL)
+    return;
+  self->probe_delay = PROBE_DELAY;
+  self->probe_at = g_get_monotonic_time () + PROBE_DELAY;
+  update_timer_locked (self);
+}
+
+/* --- in the background thread --- */
+
+static void
+handle_rearm (CoprocEndpoint *self, gint64 now)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (self->rearm_at == 0 || now < self->rearm_at)
+    return;
+
+  /* a thread that waits sets the timer when it leaves */
+  self->rearm_at = self->n_blocked == 0 && self->sync_used ? now + REARM_DELAY : 0;
+  if (self->n_blocked == 0 && !self->sync_used)
+    coproc_endpoint_unpark_locked (self);
+  self->sync_used = FALSE;
+  if (self->source != NULL)
+    update_timer_locked (self);
+}
+
+static void
+handle_probe (CoprocEndpoint *self, gint64 now)
+{
+  gboolean due, unread = FALSE, deaf;
+
+  g_mutex_lock (&self->lock);
+  due = self->probe_at != 0 && now >= self->probe_at;
+  g_mutex_unlock (&self->lock);
+  if (!due)
+    return;
+
+  g_mutex_lock (&self->write_lock);
+  deaf = self->transport->ops->probe (self->transport, &unread);
+  g_mutex_unlock (&self->write_lock);
+
+  g_mutex_lock (&self->lock);
+  self->probe_at = 0;
+  if (unread && !deaf && self->source != NULL)
+    {
+      self->probe_delay = MIN (2 * self->probe_delay, MAX_PROBE_DELAY);
+      self->probe_at = now + self->probe_delay;
+    }
+  if (self->source != NULL)
+    update_timer_locked (self);
+  g_mutex_unlock (&self->lock);
+
+  if (deaf)
+    coproc_endpoint_peer_deaf (self);
+}
+
+/* Those who wait asynchronously get the same error as those who wait in a thread. */
+static void
+fail_beyond_limit (CoprocEndpoint *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (self->n_queued < 2 * (guint64) self->limits.max_queued_messages
+      && self->queued_bytes < 2 * self->limits.max_queued_bytes)
+    return;
+  error = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_LIMIT,
+                               "The inbound queues are full of other messages");
+  coproc_endpoint_fail_receivers_locked (self, error);
+  coproc_endpoint_fail_calls_locked (self, error);
+}
+
+static void
+handle_input (CoprocEndpoint *self, GIOCondition condition)
+{
+  gboolean waiting, closing;
+
+  g_mutex_lock (&self->lock);
+  waiting = self->n_async > 0;
+  closing = self->state == COPROC_ENDPOINT_CLOSING;
+  if (closing)
+    self->output_lost = self->want_output; /* the peer has hung up */
+  g_mutex_unlock (&self->lock);
+
+  if (closing)
+    coproc_endpoint_peer_deaf (self);
+  else if ((condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0)
+    coproc_endpoint_pump (self, COPROC_PUMP_ALL);
+  else
+    {
+      coproc_endpoint_pump (self, waiting ? COPROC_PUMP_WAITING : COPROC_PUMP_NORMAL);
+      if (waiting)
+        fail_beyond_limit (self);
+    }
+}
+
+static gboolean
+endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  CoprocEndpoint *self = coproc_endpoint_ref (((EndpointSource *) source)->endpoint);
+  const gint64 now = g_source_get_time (source);
+  GIOCondition input = 0, output = 0;
+
+  g_mutex_lock (&self->lock);
+  if (self->input_tag != NULL)
+    input = g_source_query_unix_fd (source, self->input_tag);
+  if (self->output_tag != NULL)
+    output = g_source_query_unix_fd (source, self->output_tag);
+  g_mutex_unlock (&self->lock);
+
+  if (output != 0)
+    coproc_endpoint_write_on (self);
+  if (input != 0)
+    handle_input (self, input);
+  handle_rearm (self, now);
+  handle_probe (self, now);
+
+  coproc_endpoint_unref (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+endpoint_source_finalize (GSource *source)
+{
+  coproc_endpoint_unref (((EndpointSource *) source)->endpoint);
+}
+
+static GSourceFuncs endpoint_source_funcs = {
+  .dispatch = endpoint_source_dispatch,
+  .finalize = endpoint_source_finalize,
+};
+
+/* --- life --- */
+
+gboolean
+coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error)
+{
+  GSource *source;
+
+  self->io = coproc_io_ref (error);
+  if (self->io == NULL)
+    return FALSE;
+
+  source = g_source_new (&endpoint_source_funcs, sizeof (EndpointSource));
+  g_source_set_static_name (source, "coproc endpoint");
+  ((EndpointSource *) source)->endpoint = coproc_endpoint_ref (self);
+
+  g_mutex_lock (&self->lock);
+  self->source = source;
+  self->watch_input = TRUE;
+  coproc_endpoint_source_update_locked (self);
+  g_mutex_unlock (&self->lock);
+  g_source_attach (source, self->io);
+  return TRUE;
+}
+
+void
+coproc_endpoint_source_detach (CoprocEndpoint *self)
+{
+  GMainContext *context;
+  GSource *source;
+
+  g_mutex_lock (&self->lock);
+  source = g_steal_pointer (&self->source);
+  context = g_steal_pointer (&self->io);
+  self->input_tag = self->output_tag = NULL;
+  g_mutex_unlock (&self->lock);
+
+  if (source != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+    }
+  if (context != NULL)
+    coproc_io_unref ();
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The life of a connection.
+ *
+ *   NEW ── connect ──▶ OPEN ── goodbye, end of the stream, broken protocol ──▶ ENDED
+ *                       │ └── the same, with an end function ──▶ ENDING ── settle ──▶ ENDED
+ *                       └──── close() ──▶ CLOSING ── all written, or the peer gone ──▶ ENDED
+ */
+#include "messenger/coproc-endpoint-private.h"
+
+#include "coproc-error.h"
+
+static const CoprocLimits default_limits = COPROC_DEFAULT_LIMITS;
+
+static void
+coproc_event_free (gpointer data)
+{
+  CoprocEvent *event = data;
+
+  g_clear_error (&event->error);
+  g_free (event);
+}
+
+CoprocEndpoint *
+coproc_endpoint_new (gboolean by_priority)
+{
+  CoprocEndpoint *self = g_new0 (CoprocEndpoint, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->by_priority = by_priority;
+  self->context = g_main_context_ref_thread_default ();
+  g_weak_ref_init (&self->messenger, NULL);
+  self->wakeup = self->notify = (CoprocWakeup) COPROC_WAKEUP_INIT;
+  g_mutex_init (&self->write_lock);
+  g_mutex_init (&self->read_lock);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->room);
+  g_cond_init (&self->arrived);
+  self->high_water_mark = COPROC_DEFAULT_HIGH_WATER_MARK;
+  self->send_timeout = 30 * G_USEC_PER_SEC;
+  self->limits = self->peer_limits = default_limits;
+  self->spin_time = 20;
+  self->watch_fd = -1;
+  self->channels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+                                          (GDestroyNotify) coproc_channel_free);
+  self->default_channel = coproc_channel_new (NULL, by_priority);
+  self->pending = coproc_pending_new ();
+  self->in_channels = g_ptr_array_new ();
+  g_ptr_array_add (self->in_channels, self->default_channel);
+  self->hot = g_ptr_array_new ();
+  return self;
+}
+
+CoprocEndpoint *
+coproc_endpoint_ref (CoprocEndpoint *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+coproc_endpoint_unref (CoprocEndpoint *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_assert (self->source == NULL && self->io == NULL);
+  if (self->transport != NULL)
+    self->transport->ops->free (self->transport);
+  coproc_wakeup_close (&self->wakeup);
+  if (self->watch_fd != self->notify.read_fd)
+    coproc_clear_fd (&self->watch_fd);
+  coproc_wakeup_close (&self->notify);
+  g_ptr_array_unref (self->hot);
+  g_ptr_array_unref (self->in_channels);
+  coproc_pending_free (self->pending);
+  g_hash_table_unref (self->channels);
+  coproc_channel_free (self->default_channel);
+  g_clear_pointer (&self->withdrawn, g_hash_table_unref);
+  g_clear_pointer (&self->peer_hello, g_variant_unref);
+  g_queue_clear_full (&self->specials, (GDestroyNotify) g_error_free);
+  g_queue_clear_full (&self->events, coproc_event_free);
+  g_clear_error (&self->end_error);
+  g_free (self->cut);
+  g_clear_pointer (&self->signal_source, g_source_unref);
+  if (self->end_notify != NULL)
+    self->end_notify (self->end_data);
+  g_weak_ref_clear (&self->messenger);
+  g_main_context_unref (self->context);
+  g_mutex_clear (&self->write_lock);
+  g_mutex_clear (&self->read_lock);
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->room);
+  g_cond_clear (&self->arrived);
+  g_free (self);
+}
+
+gboolean
+coproc_endpoint_connect (CoprocEndpoint *self, int in_fd, int out_fd, GError **error)
+{
+  CoprocTransportLink *transport = NULL;
+
+  g_assert (self->state == COPROC_ENDPOINT_NEW);
+
+  if (coproc_wakeup_open (&self->wakeup, error))
+    transport = coproc_pipe_transport_new (in_fd, out_fd, &self->limits, error);
+  if (transport == NULL)
+    {
+      coproc_clear_fd (&in_fd);
+      coproc_clear_fd (&out_fd);
+      return FALSE;
+    }
+  self->transport = transport;
+  self->state = COPROC_ENDPOINT_OPEN;
+
+  if (coproc_endpoint_source_attach (self, error))
+    return TRUE;
+  coproc_endpoint_close (self);
+  return FALSE;
+}
+
+gboolean
+coproc_endpoint_is_over_locked (CoprocEndpoint *self)
+{
+  return self->state == COPROC_ENDPOINT_NEW || self->state == COPROC_ENDPOINT_CLOSING
+         || self->state == COPROC_ENDPOINT_ENDED;
+}
+
+GError *
+coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self)
+{
+  if (self->end_error != NULL)
+    return g_error_copy (self->end_error);
+  return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                              self->state == COPROC_ENDPOINT_NEW ? "The messenger is not connected"
+                                                                 : "The connection is ending");
+}
+
+CoprocChannel *
+coproc_endpoint_get_channel_locked (CoprocEndpoint *self, const char *name)
+{
+  CoprocChannel *channel;
+
+  if (name == NULL)
+    return self->default_channel;
+
+  channel = g_hash_table_lookup (self->channels, name);
+  if (channel == NULL)
+    {
+      channel = coproc_channel_new (name, self->by_priority);
+      g_hash_table_insert (self->channels, channel->name, channel);
+    }
+  return channel;
+}
+
+void
+coproc_endpoint_wake_locked (CoprocEndpoint *self)
+{
+  if (self->n_waiting > 0)
+    g_cond_broadcast (&self->arrived);
+  if (self->poller != NULL && self->poller != g_thread_self () && !self->woken)
+    {
+      self->woken = TRUE;
+      coproc_wakeup_signal (&self->wakeup);
+    }
+}
+
+/* --- the end --- */
+
+/* Nothing more comes in: settles and fails everything that waits for the peer. */
+static void
+end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reason, gboolean clean)
+{
+  g_autoptr (GArray) requests = coproc_pending_steal_all (self->pending);
+
+  self->state = state;
+  g_clear_error (&self->end_error);
+  self->end_error = g_error_copy (reason);
+  self->watch_input = state == COPROC_ENDPOINT_CLOSING;
+
+  for (guint i = 0; i < requests->len; i++)
+    {
+      CoprocPendingRequest *request = &g_array_index (requests, CoprocPendingRequest, i);
+
+      if (request->call != NULL)
+        coproc_endpoint_complete_call_locked (self, request->call, request->channel, NULL,
+                                              g_error_copy (reason));
+      else
+        {
+          request->channel->settled++;
+          request->channel->lost++;
+        }
+    }
+  coproc_endpoint_fail_receivers_locked (self, reason);
+  coproc_endpoint_watch_ended_locked (self);
+  coproc_endpoint_tell_locked (self, COPROC_EVENT_CLOSED, clean ? NULL : g_error_copy (reason));
+  coproc_endpoint_source_update_locked (self);
+  coproc_endpoint_wake_locked (self);
+}
+
+void
+coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEnd end, const GError *error)
+{
+  g_autoptr (GError) reason = NULL;
+  CoprocEndFunc end_func = NULL;
+
+  g_mutex_lock (&self->lock);
+  self->watch_input = FALSE;
+  if (end == COPROC_END_CUT && error != NULL)
+    self->cut = g_strdup (error->message);
+
+  if (self->state == COPROC_ENDPOINT_OPEN)
+    {
+      if (end == COPROC_END_GOODBYE)
+        {
+          reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                                        "The peer has closed the connection");
+          end_locked (self, COPROC_ENDPOINT_ENDED, reason, TRUE);
+        }
+      else if (self->end_func != NULL)
+        {
+          self->state = COPROC_ENDPOINT_ENDING;
+          end_func = self->end_func;
+          coproc_endpoint_watch_ended_locked (self);
+          coproc_endpoint_source_update_locked (self);
+        }
+      else
+        {
+          if (end == COPROC_END_BROKEN)
+            reason = g_error_copy (error);
+          else
+            reason = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
+                                  "The peer ended without a goodbye%s%s",
+                                  self->cut != NULL ? ": " : "", self->cut != NULL ? self->cut : "");
+          end_locked (self, COPROC_ENDPOINT_ENDED, reason, FALSE);
+        }
+    }
+  g_mutex_unlock (&self->lock);
+
+  if (end_func != NULL)
+    end_func (end == COPROC_END_BROKEN ? error : NULL, self->end_data);
+  else
+    coproc_endpoint_tidy (self);
+}
+
+void
+coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
+{
+  g_autoptr (GError) full = NULL;
+
+  coproc_endpoint_pump (self, COPROC_PUMP_ALL);
+
+  g_mutex_lock (&self->lock);
+  if (self->state == COPROC_ENDPOINT_OPEN || self->state == COPROC_ENDPOINT_ENDING)
+    {
+      full = g_error_copy (reason);
+      if (self->cut != NULL)
+        g_prefix_error (&full, "%s: ", self->cut);
+      end_locked (self, COPROC_ENDPOINT_ENDED, full, FALSE);
+    }
+  else if (self->state == COPROC_ENDPOINT_CLOSING)
+    self->output_lost = TRUE; /* nobody will read the rest */
+  g_mutex_unlock (&self->lock);
+
+  coproc_endpoint_tidy (self);
+}
+
+void
+coproc_endpoint_peer_deaf (CoprocEndpoint *self)
+{
+  gboolean first;
+
+  /* Its last words first. */
+  coproc_endpoint_pump (self, COPROC_PUMP_ALL);
+
+  g_mutex_lock (&self->read_lock);
+  first = !self->input_done;
+  self->input_done = TRUE;
+  g_mutex_unlock (&self->read_lock);
+
+  g_mutex_lock (&self->lock);
+  if (self->state == COPROC_ENDPOINT_CLOSING)
+    self->output_lost = TRUE;
+  g_mutex_unlock (&self->lock);
+
+  if (first)
+    coproc_endpoint_stream_ended (self, COPROC_END_CUT, NULL);
+  else
+    coproc_endpoint_tidy (self);
+}
+
+void
+coproc_endpoint_tidy (CoprocEndpoint *self)
+{
+  gboolean over, shut_output, detach = FALSE;
+
+  g_mutex_lock (&self->lock);
+  over = coproc_endpoint_is_over_locked (self) && self->transport != NULL;
+  shut_output = self->state == COPROC_ENDPOINT_ENDED || self->output_lost;
+  g_mutex_unlock (&self->lock);
+  if (!over)
+    return;
+
+  g_mutex_lock (&self->write_lock);
+  if (shut_output && !self->output_shut)
+    {
+      self->output_shut = TRUE;
+      self->transport->ops->shut_output (self->transport);
+    }
+  shut_output = self->output_shut;
+  g_cond_broadcast (&self->room);
+  g_mutex_unlock (&self->write_lock);
+
+  coproc_endpoint_write_on (self); /* lets go of parked sends */
+  if (!shut_output)
+    return;
+
+  /* The thread that polls the input, if there is one, comes by here when it has been woken. */
+  g_mutex_lock (&self->read_lock);
+  g_mutex_lock (&self->lock);
+  self->state = COPROC_ENDPOINT_ENDED;
+  self->watch_input = self->want_output = FALSE;
+  self->input_done = TRUE;
+  coproc_endpoint_source_update_locked (self);
+  if (self->poller == NULL && !self->input_shut)
+    {
+      self->input_shut = TRUE;
+      self->transport->ops->shut_input (self->transport);
+    }
+  detach = self->source != NULL;
+  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->read_lock);
+
+  if (detach)
+    coproc_endpoint_source_detach (self);
+}
+
+void
+coproc_endpoint_close (CoprocEndpoint *self)
+{
+  g_autoptr (GError) reason = NULL;
+  gboolean connected;
+
+  g_mutex_lock (&self->lock);
+  if (self->state == COPROC_ENDPOINT_CLOSING || self->state == COPROC_ENDPOINT_ENDED)
+    {
+      g_mutex_unlock (&self->lock);
+      return;
+    }
+  connected = self->transport != NULL;
+  reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The messenger is closed");
+  end_locked (self, connected ? COPROC_ENDPOINT_CLOSING : COPROC_ENDPOINT_ENDED, reason, TRUE);
+  g_mutex_unlock (&self->lock);
+  if (!connected)
+    return;
+
+  g_mutex_lock (&self->write_lock);
+  if (self->hello_sent && !self->output_shut)
+    {
+      const CoprocFrame goodbye = { .kind = COPROC_FRAME_GOODBYE };
+
+      self->transport->ops->queue (self->transport, &goodbye, NULL);
+    }
+  g_cond_broadcast (&self->room); /* who waits to send has waited long enough */
+  g_mutex_unlock (&self->write_lock);
+
+  coproc_endpoint_write_on (self);
+}
+
+gboolean
+coproc_endpoint_flush (CoprocEndpoint *self, gint64 timeout_us, GError **error)
+{
+  const gint64 deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + timeout_us;
+  gboolean in_time = TRUE, lost;
+
+  g_mutex_lock (&self->write_lock);
+  while (self->transport != NULL && !self->output_shut && in_time)
+    {
+      if (deadline < 0)
+        g_cond_wait (&self->room, &self->write_lock);
+      else
+        in_time = g_cond_wait_until (&self->room, &self->write_lock, deadline);
+    }
+  g_mutex_unlock (&self->write_lock);
+
+  g_mutex_lock (&self->lock);
+  lost = self->output_lost;
+  g_mutex_unlock (&self->lock);
+
+  if (!in_time)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                         "The output was not written in time");
+  else if (lost)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_CLOSED,
+                         "The peer went before it had read everything");
+  return in_time && !lost;
+}
+
+void
+coproc_endpoint_set_end_func (CoprocEndpoint  *self,
+                              CoprocEndFunc    func,
+                              gpointer         data,
+                              GDestroyNotify   notify)
+{
+  g_mutex_lock (&self->lock);
+  self->end_func = func;
+  self->end_data = data;
+  self->end_notify = notify;
+  g_mutex_unlock (&self->lock);
+}
+
+/* --- signals: what is told in the captured context --- */
+
+static gboolean
+signal_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  g_source_set_ready_time (source, -1);
+  return callback (user_data);
+}
+
+static GSourceFuncs signal_source_funcs = { .dispatch = signal_source_dispatch };
+
+static gboolean
+emit_signals (gpointer user_data)
+{
+  coproc_messenger_emit_signals (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+void
+coproc_endpoint_wake_signals_locked (CoprocEndpoint *self)
+{
+  if (self->muted)
+    return;
+  if (self->signal_source == NULL)
+    {
+      self->signal_source = g_source_new (&signal_source_funcs, sizeof (GSource));
+      g_source_set_static_name (self->signal_source, "coproc signals");
+      g_source_set_callback (self->signal_source, emit_signals, coproc_endpoint_ref (self),
+                             (GDestroyNotify) coproc_endpoint_unref);
+      g_source_attach (self->signal_source, self->context);
+    }
+  g_source_set_ready_time (self->signal_source, 0);
+}
+
+void
+coproc_endpoint_tell_locked (CoprocEndpoint *self, CoprocEventKind kind, GError *error)
+{
+  CoprocEvent *event;
+
+  if (self->muted || (kind == COPROC_EVENT_ERROR && self->events.length >= COPROC_MAX_EVENTS))
+    {
+      g_clear_error (&error);
+      return;
+    }
+  event = g_new (CoprocEvent, 1);
+  event->kind = kind;
+  event->error = error;
+  g_queue_push_tail (&self->events, event);
+  coproc_endpoint_wake_signals_locked (self);
+}
+
+gboolean
+coproc_endpoint_next_signal (CoprocEndpoint *self, CoprocEvent *event, CoprocMessage **message)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  CoprocEvent *next = g_queue_peek_head (&self->events);
+  GError *error = NULL;
+
+  event->error = NULL;
+  *message = NULL;
+
+  /* The close is told when everything else has been. */
+  if (next != NULL && (next->kind != COPROC_EVENT_CLOSED || self->claimed.length == 0))
+    {
+      *event = *next;
+      g_free (g_queue_pop_head (&self->events));
+      return TRUE;
+    }
+  while (self->claimed.length > 0)
+    {
+      if (!coproc_endpoint_pop_locked (self, g_queue_peek_head (&self->claimed), message, &error))
+        continue;
+      if (error != NULL)
+        {
+          event->kind = COPROC_EVENT_ERROR;
+          event->error = error;
+        }
+      return TRUE;
+    }
+  return FALSE;
+}
+
+void
+coproc_endpoint_mute (CoprocEndpoint *self)
+{
+  GSource *source;
+
+  g_mutex_lock (&self->lock);
+  self->muted = TRUE;
+  source = g_steal_pointer (&self->signal_source);
+  g_mutex_unlock (&self->lock);
+
+  if (source != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+    }
+}
+
+void
+coproc_endpoint_listen (CoprocEndpoint *self, const char *name, gboolean claim)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, name);
+
+  if (channel->claimed == claim)
+    return;
+
+  if (channel->ready)
+    g_queue_unlink (channel->claimed ? &self->claimed : &self->ready, &channel->ready_link);
+  channel->ready = FALSE;
+  channel->claimed = claim;
+  if (channel->n_queued > 0)
+    coproc_endpoint_set_ready_locked (self, channel);
+
+  if (claim)
+    {
+      self->n_async++;
+      coproc_endpoint_unpark_locked (self);
+    }
+  else
+    self->n_async--;
+}

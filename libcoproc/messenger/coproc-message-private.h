@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A message as the library makes and routes it.
+ */
+#pragma once
+
+#include "messenger/coproc-message.h"
+#include "wire/coproc-frame-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CoprocInvocation CoprocInvocation;
+
+/* Payloads up to this size are copied into the message's own block. */
+#define COPROC_MESSAGE_INLINE_SIZE COPROC_SLAB_COPY_SIZE
+
+/* Immutable after construction but for the two caches, which are set once, atomically, and the
+ * invocation, which its endpoint's lock guards. */
+struct _CoprocMessage
+{
+  gatomicrefcount ref_count;
+  gatomicrefcount block_count; /* of the memory: 1 for all references, 1 for each holder of the inline bytes */
+  guint8 kind;               /* CoprocFrameKind: NOREQUEST, REQUEST, REPLY or ERROR_REPLY */
+  gboolean explicit_priority; /* made by coproc_message_new_full(), or received */
+  double priority;
+  guint64 serial;
+  guint64 reply_serial;
+  char *channel;             /* (nullable) GRefString, NULL: the default channel */
+  GVariant *variant;         /* cache (atomic) of the payload; set from birth unless bytes are raw */
+  GBytes *bytes;             /* cache (atomic) of a raw payload */
+  gconstpointer data;        /* the payload's bytes when they are raw: received `ay`, or new_bytes() */
+  gsize size;                /* the payload's size in bytes, also when it is no `ay` */
+  CoprocSlab *slab;          /* (nullable) (owned) where received data lies, NULL: in the trailing bytes */
+  CoprocInvocation *invocation; /* (nullable) (owned) (endpoint lock) what is owed for a request */
+};
+
+/* Makes the message that a decoded data frame tells of. @channel: (nullable) GRefString */
+CoprocMessage *coproc_message_new_from_frame (const CoprocFrame *frame, char *channel);
+
+/* (transfer full): the payload, never floating; for `ay` received raw it is made now. */
+GVariant      *coproc_message_dup_payload    (CoprocMessage *self);
+
+static inline gboolean
+coproc_message_is_reply (const CoprocMessage *self)
+{
+  return self->kind == COPROC_FRAME_REPLY || self->kind == COPROC_FRAME_ERROR_REPLY;
+}
+
+G_END_DECLS

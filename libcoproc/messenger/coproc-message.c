@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#include "coproc-message-private.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "coproc-channel-private.h"
+
+/**
+ * CoprocMessage:
+ *
+ * An immutable payload with its channel, its priority and its place in an exchange.
+ *
+ * A program makes a message to say more about a payload than the short send methods of a messenger
+ * can, such as its priority, and hands it to [method@Coproc.Messenger.send_message]. It gets one from
+ * [method@Coproc.Messenger.receive_message], [method@Coproc.Messenger.receive_any] and the
+ * [signal@Coproc.Messenger::message] signal, to learn what kind of message it is and to
+ * [method@Coproc.Messenger.reply] to just this one.
+ *
+ * Bulk data belongs in a payload of type `ay`: it travels unchecked and, when large, uncopied, and
+ * [method@Coproc.Message.get_bytes] gives access to it without a cost for each byte.
+ *
+ * ```c
+ * g_autoptr(GError) error = NULL;
+ * CoprocMessenger *worker_end = NULL, *host_end = NULL;
+ *
+ * if (!coproc_messenger_new_pair (COPROC_TYPE_PRIORITY_MESSENGER, &worker_end, &host_end, &error))
+ *   g_error ("%s", error->message);
+ *
+ * // Lower goes first, and what has no priority goes last.
+ * CoprocMessage *urgent = coproc_message_new_full (g_variant_new_string ("now"), "jobs", 1.0);
+ * coproc_messenger_send_norequest (host_end, g_variant_new_string ("later"), "jobs", NULL);
+ * coproc_messenger_send_message (host_end, urgent, COPROC_MESSAGE_KIND_NOREQUEST, NULL, NULL);
+ * coproc_message_unref (urgent);
+ *
+ * CoprocMessage *first = coproc_messenger_receive_message (worker_end, "jobs", -1, NULL, &error);
+ * g_print ("%s, %g\n", g_variant_get_string (coproc_message_get_payload (first), NULL),
+ *          coproc_message_get_priority (first)); // now, 1
+ * coproc_message_unref (first);
+ * g_object_unref (worker_end);
+ * g_object_unref (host_end);
+ * ```
+ *
+ * ```python
+ * import gi
+ * gi.require_version("Coproc", "1")
+ * from gi.repository import Coproc, GLib
+ *
+ * _, worker_end, host_end = Coproc.Messenger.new_pair(Coproc.PriorityMessenger)
+ *
+ * # Lower goes first, and what has no priority goes last.
+ * urgent = Coproc.Message.new_full(GLib.Variant("s", "now"), "jobs", 1.0)
+ * host_end.send_norequest(GLib.Variant("s", "later"), "jobs")
+ * host_end.send_message(urgent, Coproc.MessageKind.NOREQUEST)
+ *
+ * first = worker_end.receive_message("jobs", -1, None)
+ * print(first.get_payload().get_string(), first.get_priority())  # now 1.0
+ * ```
+ *
+ * Threads: a message may be used in any thread, and in several at once.
+ *
+ * Since: 1.0
+ */
+
+G_DEFINE_BOXED_TYPE (CoprocMessage, coproc_message, coproc_message_ref, coproc_message_unref)
+
+/* @inline_size: the bytes of payload that follow the struct */
+static CoprocMessage *
+message_alloc (gsize inline_size)
+{
+  CoprocMessage *self = g_malloc (sizeof (CoprocMessage) + inline_size);
+
+  memset (self, 0, sizeof *self);
+  g_atomic_ref_count_init (&self->ref_count);
+  g_atomic_ref_count_init (&self->block_count);
+  self->kind = COPROC_FRAME_NOREQUEST;
+  self->priority = INFINITY;
+  return self;
+}
+
+static guint8 *
+message_inline_data (CoprocMessage *self)
+{
+  return (guint8 *) (self + 1);
+}
+
+/* The memory of a message outlives its last reference for as long as somebody has its inline bytes.
+ * Once the last reference is gone nobody can hand out the bytes anew, so a lone holder stays alone. */
+static void
+message_release_block (gpointer data)
+{
+  CoprocMessage *self = data;
+
+  if (g_atomic_ref_count_compare (&self->block_count, 1)
+      || g_atomic_ref_count_dec (&self->block_count))
+    g_free (self);
+}
+
+static void
+message_release_slab (gpointer data)
+{
+  coproc_slab_unref (data);
+}
+
+/* Says who keeps the raw bytes of @self alive: (transfer full) @owner, to be given to @notify. */
+static void
+message_hold_data (CoprocMessage *self, gpointer *owner, GDestroyNotify *notify)
+{
+  if (self->slab != NULL)
+    {
+      *owner = coproc_slab_ref (self->slab);
+      *notify = message_release_slab;
+    }
+  else
+    {
+      g_atomic_ref_count_inc (&self->block_count);
+      *owner = self;
+      *notify = message_release_block;
+    }
+}
+
+/* Puts @value (transfer full) into an empty cache. Returns: what the cache has now, which is another
+ * thread's if that was faster. */
+static gpointer
+message_fill_cache (gpointer *cache, gpointer value, GDestroyNotify unref)
+{
+  if (!g_atomic_pointer_compare_and_exchange (cache, NULL, value))
+    unref (value);
+  return g_atomic_pointer_get (cache);
+}
+
+/**
+ * coproc_message_new:
+ * @payload: the payload; a floating reference is consumed
+ *
+ * Makes a message without a channel and without a priority of its own.
+ *
+ * Its priority reads +infinity; which one it travels with is decided by the messenger when it is
+ * sent (see [vfunc@Coproc.Messenger.get_priority]).
+ *
+ * Returns: (transfer full): a new message
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_message_new (GVariant *payload)
+{
+  CoprocMessage *self;
+
+  g_return_val_if_fail (payload != NULL, NULL);
+
+  self = message_alloc (0);
+  self->variant = g_variant_ref_sink (payload);
+  self->size = g_variant_get_size (payload);
+  return self;
+}
+
+/**
+ * coproc_message_new_bytes:
+ * @bytes: the bytes
+ *
+ * Makes a message whose payload is an `ay` of @bytes, which are not copied.
+ *
+ * It has no channel and no priority of its own, like that of [ctor@Coproc.Message.new].
+ *
+ * Returns: (transfer full): a new message
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_message_new_bytes (GBytes *bytes)
+{
+  CoprocMessage *self;
+
+  g_return_val_if_fail (bytes != NULL, NULL);
+
+  self = message_alloc (0);
+  self->bytes = g_bytes_ref (bytes);
+  self->data = g_bytes_get_data (bytes, &self->size);
+  return self;
+}
+
+/**
+ * coproc_message_new_full:
+ * @payload: the payload; a floating reference is consumed
+ * @channel: (nullable): the channel's name, %NULL for the default channel
+ * @priority: the priority; lower goes first
+ *
+ * Makes a message with a channel and a priority.
+ *
+ * What cannot be sent, such as a priority that is not a number or an empty name, is refused by the
+ * send and not here.
+ *
+ * Returns: (transfer full): a new message
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_message_new_full (GVariant *payload, const char *channel, double priority)
+{
+  CoprocMessage *self;
+
+  g_return_val_if_fail (payload != NULL, NULL);
+
+  self = coproc_message_new (payload);
+  self->channel = channel != NULL ? g_ref_string_new (channel) : NULL;
+  self->explicit_priority = TRUE;
+  self->priority = priority;
+  return self;
+}
+
+CoprocMessage *
+coproc_message_new_from_frame (const CoprocFrame *frame, char *channel)
+{
+  gboolean is_raw = frame->variant == NULL;
+  gboolean is_inline = is_raw && (frame->size <= COPROC_MESSAGE_INLINE_SIZE || frame->slab == NULL);
+  CoprocMessage *self = message_alloc (is_inline ? frame->size : 0);
+
+  self->kind = frame->kind;
+  self->explicit_priority = TRUE;
+  self->priority = frame->priority;
+  self->serial = frame->serial;
+  self->reply_serial = frame->reply_serial;
+  self->channel = channel != NULL ? g_ref_string_acquire (channel) : NULL;
+  self->size = frame->size;
+
+  if (!is_raw)
+    self->variant = g_variant_ref (frame->variant);
+  else if (is_inline)
+    {
+      if (frame->size > 0)
+        memcpy (message_inline_data (self), frame->data, frame->size);
+      self->data = message_inline_data (self);
+    }
+  else
+    {
+      self->slab = coproc_slab_ref (frame->slab);
+      self->data = frame->data;
+    }
+  return self;
+}
+
+/**
+ * coproc_message_ref: (skip)
+ * @self: a message
+ *
+ * Takes a reference.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): @self
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_message_ref (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+/**
+ * coproc_message_unref: (skip)
+ * @self: (transfer full): a message
+ *
+ * Drops a reference, and the message with the last one.
+ *
+ * Threads: any.
+ *
+ * Since: 1.0
+ */
+void
+coproc_message_unref (CoprocMessage *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_clear_pointer (&self->channel, g_ref_string_release);
+  g_clear_pointer (&self->variant, g_variant_unref);
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_clear_pointer (&self->slab, coproc_slab_unref);
+  g_clear_pointer (&self->invocation, coproc_invocation_unref);
+  message_release_block (self);
+}
+
+/* Fills and returns the cache of a payload's bytes; only for an `ay`. */
+static GBytes *
+message_ensure_bytes (CoprocMessage *self)
+{
+  GBytes *bytes = g_atomic_pointer_get (&self->bytes);
+  gpointer owner;
+  GDestroyNotify notify;
+
+  if (bytes != NULL)
+    return bytes;
+
+  if (self->data == NULL)
+    bytes = g_variant_get_data_as_bytes (self->variant);
+  else
+    {
+      message_hold_data (self, &owner, &notify);
+      bytes = g_bytes_new_with_free_func (self->data, self->size, notify, owner);
+    }
+  return message_fill_cache ((gpointer *) &self->bytes, bytes, (GDestroyNotify) g_bytes_unref);
+}
+
+/**
+ * coproc_message_get_payload:
+ * @self: a message
+ *
+ * Gets the payload.
+ *
+ * Returns: (transfer none): the payload
+ *
+ * Since: 1.0
+ */
+GVariant *
+coproc_message_get_payload (CoprocMessage *self)
+{
+  GVariant *variant;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  variant = g_atomic_pointer_get (&self->variant);
+  if (variant != NULL)
+    return variant;
+
+  variant = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING,
+                                                          message_ensure_bytes (self), TRUE));
+  return message_fill_cache ((gpointer *) &self->variant, variant,
+                             (GDestroyNotify) g_variant_unref);
+}
+
+/* The receive calls that give a payload drop its message at once: nothing is gained by a cache. */
+GVariant *
+coproc_message_dup_payload (CoprocMessage *self)
+{
+  GVariant *variant = g_atomic_pointer_get (&self->variant);
+  gpointer owner;
+  GDestroyNotify notify;
+
+  if (variant != NULL)
+    return g_variant_ref (variant);
+  if (g_atomic_pointer_get (&self->bytes) != NULL)
+    return g_variant_ref (coproc_message_get_payload (self));
+
+  message_hold_data (self, &owner, &notify);
+  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, self->data,
+                                                      self->size, TRUE, notify, owner));
+}
+
+/**
+ * coproc_message_get_bytes:
+ * @self: a message
+ *
+ * Gets the bytes of a payload of type `ay`, without a copy.
+ *
+ * Returns: (transfer none) (nullable): the bytes, or %NULL when the payload has another type
+ *
+ * Since: 1.0
+ */
+GBytes *
+coproc_message_get_bytes (CoprocMessage *self)
+{
+  GVariant *variant;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  variant = g_atomic_pointer_get (&self->variant);
+  if (variant != NULL && !g_variant_is_of_type (variant, G_VARIANT_TYPE_BYTESTRING))
+    return NULL;
+
+  return message_ensure_bytes (self);
+}
+
+/**
+ * coproc_message_get_channel:
+ * @self: a message
+ *
+ * Gets the name of the message's channel.
+ *
+ * Returns: (transfer none) (nullable): the name, %NULL for the default channel
+ *
+ * Since: 1.0
+ */
+const char *
+coproc_message_get_channel (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->channel;
+}
+
+/**
+ * coproc_message_get_priority:
+ * @self: a message
+ *
+ * Gets the priority; lower goes first.
+ *
+ * Returns: the priority: of a received message the one that it was sent with, of one made without a
+ *   priority +infinity
+ *
+ * Since: 1.0
+ */
+double
+coproc_message_get_priority (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, INFINITY);
+
+  return self->priority;
+}
+
+/**
+ * coproc_message_get_kind:
+ * @self: a message
+ *
+ * Gets what the message is to the exchange it belongs to.
+ *
+ * A message that was made here reads %COPROC_MESSAGE_KIND_NOREQUEST: the send says what it becomes.
+ *
+ * Returns: the kind
+ *
+ * Since: 1.0
+ */
+CoprocMessageKind
+coproc_message_get_kind (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, COPROC_MESSAGE_KIND_NOREQUEST);
+
+  if (self->kind == COPROC_FRAME_REQUEST)
+    return COPROC_MESSAGE_KIND_REQUEST;
+  if (self->kind == COPROC_FRAME_REPLY || self->kind == COPROC_FRAME_ERROR_REPLY)
+    return COPROC_MESSAGE_KIND_REPLY;
+  return COPROC_MESSAGE_KIND_NOREQUEST;
+}
+
+/**
+ * coproc_message_get_serial:
+ * @self: a message
+ *
+ * Gets the number that its sender gave the message.
+ *
+ * Returns: the serial, 0 for a message that was made here
+ *
+ * Since: 1.0
+ */
+guint64
+coproc_message_get_serial (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->serial;
+}
+
+/**
+ * coproc_message_get_reply_serial:
+ * @self: a message
+ *
+ * Gets the serial of the request that the message answers.
+ *
+ * Returns: the serial, 0 for a message that is not a reply
+ *
+ * Since: 1.0
+ */
+guint64
+coproc_message_get_reply_serial (CoprocMessage *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->reply_serial;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What the layers above a messenger may do with it beyond its public interface.
+ */
+#pragma once
+
+#include "messenger/coproc-messenger.h"
+
+G_BEGIN_DECLS
+
+/* For the final subclasses, in their instance init: sets by-priority for good. */
+void             coproc_messenger_fix_discipline   (CoprocMessenger *self, gboolean by_priority);
+
+/* --- how a worker and its host meet (worker/) --- */
+
+/* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). */
+CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, int in_fd, int out_fd, GError **error);
+
+/* Sends this side's HELLO with @extra (a{sv}, nullable, floating consumed) beside the usual fields.
+ * Every message sent before it would be refused. */
+gboolean         coproc_messenger_send_hello       (CoprocMessenger *self, GVariant *extra, GError **error);
+
+/* Waits for the peer's HELLO. (transfer full): its fields, a{sv}. An error frame that comes in its
+ * place is the error; TIMED_OUT; the reason of the connection's end otherwise. */
+GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+
+/* Called once, from any thread, without a lock, when the connection has ended without a GOODBYE: the
+ * stream ended, or the peer broke the protocol (@error, transfer none, says which). While a function
+ * is set, the end is not yet told to anybody: what waits goes on waiting until
+ * coproc_messenger_settle(). @func must not block. Set before the first frame is read. */
+typedef void (*CoprocEndFunc) (const GError *error, gpointer user_data);
+void             coproc_messenger_set_end_func     (CoprocMessenger *self, CoprocEndFunc func, gpointer user_data, GDestroyNotify notify);
+
+/* The peer is known to be gone: takes in everything that is still in the link (whatever the limits;
+ * it is bounded by what a link can hold), then ends the connection with @reason: every outstanding
+ * request, every waiting call. Nothing when it had ended with a GOODBYE or by close(). Any thread. */
+void             coproc_messenger_settle           (CoprocMessenger *self, const GError *reason);
+
+/* After coproc_messenger_close(): waits until everything is written. FALSE: TIMED_OUT, or the peer is gone. */
+gboolean         coproc_messenger_flush            (CoprocMessenger *self, gint64 timeout_us, GError **error);
+
+/* The cancellable of a popped, unanswered request: cancelled when the requester gives up (transfer full). */
+GCancellable    *coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request);
+
+G_END_DECLS

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The frame codec: pure functions over byte ranges, no I/O, no objects.
+ * The layout is documented in introspection/pages/wire-format.md.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "wire/coproc-limits-private.h"
+#include "wire/coproc-slab-private.h"
+
+G_BEGIN_DECLS
+
+#define COPROC_FRAME_HEADER_SIZE 40
+#define COPROC_FRAME_ALIGNMENT 8
+#define COPROC_WIRE_VERSION 1
+
+/* The kinds of frames; a value never changes its meaning. */
+typedef enum
+{
+  COPROC_FRAME_HELLO = 1,         /* a{sv}: first frame of each side */
+  COPROC_FRAME_GOODBYE = 2,       /* nothing: last frame of each side */
+  COPROC_FRAME_SETTINGS = 3,      /* a{sv}: limits of the sender that have changed */
+  COPROC_FRAME_CHANNEL = 4,       /* bytes: the name of channel number `channel` */
+  COPROC_FRAME_TYPE = 5,          /* bytes: the GVariant type string of type number `type` */
+  COPROC_FRAME_NOREQUEST = 6,     /* a message */
+  COPROC_FRAME_REQUEST = 7,       /* a message that wants a reply */
+  COPROC_FRAME_REPLY = 8,         /* a message that answers `reply_serial` */
+  COPROC_FRAME_ERROR_REPLY = 9,   /* (sis): answers `reply_serial` with an error */
+  COPROC_FRAME_ERROR = 10,        /* (sis): an error for whoever receives next */
+  COPROC_FRAME_CLOSE_REQUEST = 11, /* nothing: please end */
+  COPROC_FRAME_CANCEL = 12,       /* nothing: the reply to `reply_serial` is no longer awaited */
+  COPROC_FRAME_SETTINGS_ACK = 13, /* nothing: the sender goes by the settings last received */
+} CoprocFrameKind;
+
+/* Flags: all other bits are reserved and must be zero. */
+typedef enum
+{
+  COPROC_FRAME_FLAG_NONE = 0,
+  COPROC_FRAME_FLAG_OPTIONAL = 1 << 0, /* a receiver that does not know the kind skips the frame */
+} CoprocFrameFlags;
+
+/* One frame, decoded or about to be encoded. It owns nothing. */
+typedef struct
+{
+  guint8 kind;
+  guint16 flags;
+  guint32 channel;           /* 0: the default channel, never declared */
+  guint64 serial;            /* counts this side's messages; 0 where it has no meaning */
+  guint64 reply_serial;
+  double priority;
+  const GVariantType *type;  /* the payload's type, COPROC_RAW_TYPE for raw bytes; NULL where the kind
+                                determines it; decoded: valid as long as the decoder */
+  gconstpointer data;        /* the payload, 8-byte aligned when decoded */
+  gsize size;
+  /* encoding: (nullable) the owner of data, to be referenced instead of copied.
+   * decoding: the payload when it is no `ay` (and not empty by its kind), checked and therefore
+   * trusted by GLib. The decoder owns it until its next call; it holds the memory that it needs, so
+   * a reference to it is all that is needed to keep it. */
+  GVariant *variant;
+  /* decoding: the memory that data lies in; reference it to keep data */
+  CoprocSlab *slab;
+} CoprocFrame;
+
+/* The type `ay`, at one address: decoded raw bytes are known by the pointer. (Every use of
+ * G_VARIANT_TYPE_BYTESTRING may be a string of its own.) */
+extern const char coproc_raw_type[];
+#define COPROC_RAW_TYPE ((const GVariantType *) coproc_raw_type)
+
+/* --- header: pure --- */
+
+/* The fields of a header as they lie on the wire, in host order. */
+typedef struct
+{
+  guint32 length;            /* header and payload, without the padding to 8 bytes */
+  guint8 version;
+  guint8 kind;
+  guint16 flags;
+  guint32 channel;
+  guint32 type;              /* 0: `ay` */
+  guint64 serial;
+  guint64 reply_serial;
+  double priority;
+} CoprocFrameHeader;
+
+void     coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out);
+void     coproc_frame_header_read  (CoprocFrameHeader *header, const guint8 *in);
+
+/* The fields of a header that have a meaning for some kinds only: zero for all others. The type
+ * of a payload that its kind determines (a{sv}, (sis), names) is not told: `type` is zero there. */
+typedef enum
+{
+  COPROC_FRAME_FIELD_CHANNEL = 1 << 0,
+  COPROC_FRAME_FIELD_TYPE = 1 << 1,
+  COPROC_FRAME_FIELD_SERIAL = 1 << 2,
+  COPROC_FRAME_FIELD_REPLY_SERIAL = 1 << 3,
+  COPROC_FRAME_FIELD_PRIORITY = 1 << 4,
+} CoprocFrameFields;
+
+/* What the payload of a kind is. */
+typedef enum
+{
+  COPROC_FRAME_PAYLOAD_UNKNOWN, /* the kind is not known here */
+  COPROC_FRAME_PAYLOAD_EMPTY,
+  COPROC_FRAME_PAYLOAD_SETTINGS, /* a{sv} */
+  COPROC_FRAME_PAYLOAD_ERROR,    /* (sis) */
+  COPROC_FRAME_PAYLOAD_NAME,     /* UTF-8 */
+  COPROC_FRAME_PAYLOAD_TYPE,     /* a type string */
+  COPROC_FRAME_PAYLOAD_DATA,     /* of the type that `type` tells */
+} CoprocFramePayload;
+
+typedef struct
+{
+  guint8 payload;  /* CoprocFramePayload */
+  guint8 allowed;  /* CoprocFrameFields that may differ from zero */
+  guint8 required; /* CoprocFrameFields that must differ from zero */
+} CoprocFrameRule;
+
+const CoprocFrameRule *coproc_frame_get_rule (guint8 kind);
+
+/* The bytes that a frame of @length takes in the stream. */
+static inline gsize
+coproc_frame_padded (gsize length)
+{
+  return (length + COPROC_FRAME_ALIGNMENT - 1) & ~(gsize) (COPROC_FRAME_ALIGNMENT - 1);
+}
+
+/* --- type tables: one per direction --- */
+
+/* Declares types as they are first used. Not thread-safe: the transport's write side owns it. */
+typedef struct _CoprocTypeWriter CoprocTypeWriter;
+
+CoprocTypeWriter *coproc_type_writer_new    (void);
+void              coproc_type_writer_free   (CoprocTypeWriter *self);
+/* Looks up (or gives) the number of @type; @is_new: it must be declared in a TYPE frame first.
+ * Returns: FALSE when COPROC_MAX_TYPES are in use */
+gboolean          coproc_type_writer_lookup (CoprocTypeWriter    *self,
+                                             const GVariantType  *type,
+                                             guint32             *number,
+                                             gboolean            *is_new);
+
+/* --- decoder: a stream of bytes in, frames out --- */
+
+typedef enum
+{
+  COPROC_DECODE_FRAME,   /* *frame is filled */
+  COPROC_DECODE_MORE,    /* more bytes are needed */
+  COPROC_DECODE_FAILED,  /* error is set; the decoder stays failed */
+} CoprocDecodeResult;
+
+/* Turns bytes into frames; handles TYPE frames itself, skips unknown optional ones, and checks
+ * header, limits and payload (type, size, normal form, depth, UTF-8 of names). Not thread-safe:
+ * the transport's read side owns it. */
+typedef struct _CoprocDecoder CoprocDecoder;
+
+CoprocDecoder     *coproc_decoder_new           (const CoprocLimits *limits);
+void               coproc_decoder_free          (CoprocDecoder *self);
+void               coproc_decoder_set_limits    (CoprocDecoder *self, const CoprocLimits *limits);
+/* Room for at least one byte to read into, when next() has said MORE and before its first call; NULL
+ * with error set when there is no memory.
+ * Small frames share a slab of 64 KiB, a large frame gets a slab of its own size, filled exactly. */
+gpointer           coproc_decoder_get_space     (CoprocDecoder *self, gsize *size, GError **error);
+void               coproc_decoder_add           (CoprocDecoder *self, gsize n_bytes);
+/* The next frame; its data is valid until the next call to the decoder unless its slab is
+ * referenced. */
+CoprocDecodeResult coproc_decoder_next          (CoprocDecoder *self,
+                                                 CoprocFrame   *frame,
+                                                 GError       **error);
+/* How much of a frame has arrived when the stream ends in the middle of one: TRUE and the two
+ * figures (0 when the header itself is cut), FALSE at a frame's boundary. */
+gboolean           coproc_decoder_get_partial   (CoprocDecoder *self,
+                                                 gsize         *n_received,
+                                                 gsize         *n_announced);
+
+/* --- payloads --- */
+
+/* Whether @payload, of any origin, may travel: normal form, depth. COPROC_ERROR_INVALID_PAYLOAD. */
+gboolean           coproc_variant_check         (GVariant *payload, GError **error);
+
+/* Whether the @size bytes at @data are one complete definite type within the limits of length and
+ * depth. @depth: (out): levels of containers, a `v` not counted; @has_variant: (out): it has a `v`.
+ * Returns: (nullable): what is wrong with it, NULL: nothing */
+const char        *coproc_type_check            (const char *data,
+                                                 gsize       size,
+                                                 guint      *depth,
+                                                 gboolean   *has_variant);
+/* Whether bytes are a value of @type in normal form within the limit of depth; @depth and
+ * @has_variant are what coproc_type_check() said of @type. The bytes are 8-byte aligned, and one more
+ * after them can be read: GLib 2.74 looks at it when the padding inside a tuple is cut.
+ * Returns: (transfer full) (nullable): the payload over @bytes, trusted by GLib, never floating */
+GVariant          *coproc_payload_check         (const GVariantType *type,
+                                                 guint               depth,
+                                                 gboolean            has_variant,
+                                                 GBytes             *bytes);
+
+G_END_DECLS

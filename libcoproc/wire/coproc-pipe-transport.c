@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Frames over two pipes (or any two descriptors that can be polled), each a GIOChannel.
+ *
+ * SIGPIPE: a write to a pipe that nobody reads would raise it. Blocking the signal around each write
+ * costs two system calls, so the writer keeps a read end of its own outgoing pipe instead, and a peer
+ * that has closed its end is noticed by the end of the incoming stream, or by probe(). Where no such
+ * read end can be had (a socket, no /proc) the signal is blocked.
+ */
+#include "wire/coproc-transport-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "coproc-config.h"
+#include "coproc-error.h"
+#include "wire/coproc-outbox-private.h"
+#include "wire/coproc-unix-private.h"
+
+#define LARGE_PAYLOAD (16 * 1024)       /* bytes from which a payload is referenced, not copied */
+#define BULK_PIPE_SIZE (1024 * 1024)    /* bytes asked for a pipe that carries bulk: a hint only */
+
+typedef struct
+{
+  CoprocTransportLink link;
+
+  /* immutable */
+  int in_fd;
+  int out_fd;
+
+  /* (owner's read lock) */
+  GIOChannel *in;           /* (nullable) NULL once shut */
+  CoprocDecoder *decoder;
+  gboolean ended;           /* the stream has ended */
+
+  /* (owner's write lock) */
+  GIOChannel *out;          /* (nullable) NULL once shut */
+  int spare_reader;         /* our own read end of the outgoing pipe, -1: none, SIGPIPE is blocked */
+  CoprocTypeWriter *types;
+  CoprocOutbox outbox;
+  gboolean enlarged;        /* the pipe has been asked to grow */
+} CoprocPipeTransport;
+
+/* --- writing --- */
+
+static void
+append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
+{
+  const gboolean by_reference = frame->variant != NULL && frame->size >= LARGE_PAYLOAD;
+  const gsize padding = coproc_frame_padded (frame->size) - frame->size;
+  CoprocFrameHeader header = {
+    .length = (guint32) (COPROC_FRAME_HEADER_SIZE + frame->size),
+    .version = COPROC_WIRE_VERSION,
+    .kind = frame->kind,
+    .flags = frame->flags,
+    .channel = frame->channel,
+    .type = type,
+    .serial = frame->serial,
+    .reply_serial = frame->reply_serial,
+    .priority = frame->priority,
+  };
+  guint8 *out;
+
+  out = coproc_outbox_append (&self->outbox,
+                              COPROC_FRAME_HEADER_SIZE
+                                  + (by_reference ? 0 : coproc_frame_padded (frame->size)));
+  coproc_frame_header_write (&header, out);
+  out += COPROC_FRAME_HEADER_SIZE;
+
+  if (by_reference)
+    {
+      coproc_outbox_append_variant (&self->outbox, frame->variant, frame->data, frame->size);
+      out = coproc_outbox_append (&self->outbox, padding);
+    }
+  else if (frame->size > 0)
+    {
+      memcpy (out, frame->data, frame->size);
+      out += frame->size;
+    }
+  memset (out, 0, padding);
+}
+
+static gboolean
+coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame, GError **error)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  guint32 type = 0;
+  gboolean is_new = FALSE;
+
+  if (frame->type != NULL
+      && !coproc_type_writer_lookup (self->types, frame->type, &type, &is_new))
+    {
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
+                   "Payloads of more than %d types were sent to one peer", COPROC_MAX_TYPES);
+      return FALSE;
+    }
+  if (is_new)
+    {
+      const CoprocFrame declaration = {
+        .kind = COPROC_FRAME_TYPE,
+        .data = g_variant_type_peek_string (frame->type),
+        .size = g_variant_type_get_string_length (frame->type),
+      };
+
+      append_frame (self, &declaration, type);
+    }
+  append_frame (self, frame, type);
+
+#if HAVE_PIPE_RESIZE
+  if (!self->enlarged && self->outbox.size > 2 * LARGE_PAYLOAD)
+    {
+      self->enlarged = TRUE;
+      (void) fcntl (self->out_fd, F_SETPIPE_SZ, BULK_PIPE_SIZE);
+    }
+#endif
+  return TRUE;
+}
+
+/* Writes without ever raising SIGPIPE. */
+static GIOStatus
+write_quietly (CoprocPipeTransport *self, gconstpointer data, gsize size, gsize *n_written, GError **error)
+{
+  static const struct timespec at_once = { 0, 0 };
+  sigset_t sigpipe, old, pending;
+  GIOStatus status;
+  gboolean was_pending;
+
+  if (self->spare_reader >= 0)
+    return g_io_channel_write_chars (self->out, data, (gssize) size, n_written, error);
+
+  sigemptyset (&sigpipe);
+  sigaddset (&sigpipe, SIGPIPE);
+  sigpending (&pending);
+  was_pending = sigismember (&pending, SIGPIPE) == 1;
+  pthread_sigmask (SIG_BLOCK, &sigpipe, &old);
+
+  status = g_io_channel_write_chars (self->out, data, (gssize) size, n_written, error);
+
+  if (status == G_IO_STATUS_ERROR && !was_pending)
+    while (sigtimedwait (&sigpipe, NULL, &at_once) < 0 && errno == EINTR)
+      ;
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return status;
+}
+
+static CoprocFlushResult
+coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  gconstpointer data;
+  gsize size;
+
+  while ((data = coproc_outbox_peek (&self->outbox, &size)) != NULL)
+    {
+      gsize n_written = 0;
+      GIOStatus status;
+
+      if (self->out == NULL)
+        {
+          g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_CLOSED, "The pipe is closed");
+          return COPROC_FLUSH_FAILED;
+        }
+      status = write_quietly (self, data, size, &n_written, error);
+      coproc_outbox_consume (&self->outbox, n_written);
+      if (status == G_IO_STATUS_AGAIN)
+        return COPROC_FLUSH_AGAIN;
+      if (status != G_IO_STATUS_NORMAL)
+        return COPROC_FLUSH_FAILED;
+    }
+  return COPROC_FLUSH_DONE;
+}
+
+static gsize
+coproc_pipe_transport_get_queued (CoprocTransportLink *link)
+{
+  return ((CoprocPipeTransport *) link)->outbox.size;
+}
+
+/* A read end of the pipe behind @fd, -1 when it is no pipe or there is no /proc. */
+static int
+open_spare_reader (int fd)
+{
+  char path[32];
+  struct stat info;
+
+  if (fstat (fd, &info) != 0 || !S_ISFIFO (info.st_mode))
+    return -1;
+  g_snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+  return open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static gboolean
+coproc_pipe_transport_probe (CoprocTransportLink *link, gboolean *unread)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  struct pollfd pollfd = { .fd = self->out_fd };
+  int n_unread = 0;
+
+  *unread = FALSE;
+  if (self->out == NULL || self->spare_reader < 0)
+    return FALSE;
+
+  /* Who reads what we write is there: no need to look closer. */
+  if (ioctl (self->out_fd, FIONREAD, &n_unread) == 0 && n_unread == 0)
+    return FALSE;
+  *unread = TRUE;
+
+  coproc_clear_fd (&self->spare_reader);
+  if (poll (&pollfd, 1, 0) > 0 && (pollfd.revents & POLLERR) != 0)
+    return TRUE;
+  self->spare_reader = open_spare_reader (self->out_fd);
+  return FALSE;
+}
+
+/* --- reading --- */
+
+static CoprocReceiveResult
+end_of_stream (CoprocPipeTransport *self, GError **error)
+{
+  gsize n_received, n_announced;
+
+  if (coproc_decoder_get_partial (self->decoder, &n_received, &n_announced))
+    {
+      if (n_announced > 0)
+        g_set_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
+                     "message cut after %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " bytes",
+                     n_received, n_announced);
+      else
+        g_set_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
+                     "message cut after %" G_GSIZE_FORMAT " bytes of its header", n_received);
+    }
+  return COPROC_RECEIVE_END;
+}
+
+static CoprocReceiveResult
+coproc_pipe_transport_receive (CoprocTransportLink  *link,
+                               gsize                *budget,
+                               CoprocFrame          *frame,
+                               GError              **error)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  for (;;)
+    {
+      gpointer space;
+      gsize size, n_read = 0;
+
+      switch (coproc_decoder_next (self->decoder, frame, error))
+        {
+        case COPROC_DECODE_FRAME:
+          return COPROC_RECEIVE_FRAME;
+        case COPROC_DECODE_FAILED:
+          return COPROC_RECEIVE_FAILED;
+        case COPROC_DECODE_MORE:
+        default:
+          break;
+        }
+
+      if (self->ended)
+        return end_of_stream (self, error);
+      if (*budget == 0)
+        return COPROC_RECEIVE_AGAIN;
+
+      space = coproc_decoder_get_space (self->decoder, &size, error);
+      if (space == NULL)
+        return COPROC_RECEIVE_FAILED;
+
+      switch (g_io_channel_read_chars (self->in, space, size, &n_read, error))
+        {
+        case G_IO_STATUS_NORMAL:
+          coproc_decoder_add (self->decoder, n_read);
+          /* a short read has seen the bottom of the pipe */
+          *budget = n_read < size ? 0 : *budget - MIN (n_read, *budget);
+          break;
+        case G_IO_STATUS_EOF:
+          self->ended = TRUE;
+          break;
+        case G_IO_STATUS_AGAIN:
+          *budget = 0;
+          return COPROC_RECEIVE_AGAIN;
+        case G_IO_STATUS_ERROR:
+        default:
+          return COPROC_RECEIVE_FAILED;
+        }
+    }
+}
+
+static gboolean
+coproc_pipe_transport_poll (CoprocTransportLink *link)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  struct pollfd pollfd = { .fd = self->in_fd, .events = POLLIN };
+
+  return poll (&pollfd, 1, 0) > 0;
+}
+
+static void
+coproc_pipe_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  struct pollfd pollfds[] = {
+    { .fd = self->in_fd, .events = POLLIN },
+    { .fd = wake_fd, .events = POLLIN },
+  };
+  gint64 rest = deadline < 0 ? -1 : MAX (deadline - g_get_monotonic_time (), 0);
+
+#if HAVE_PPOLL
+  const struct timespec timeout = { rest / G_USEC_PER_SEC, rest % G_USEC_PER_SEC * 1000 };
+
+  (void) ppoll (pollfds, G_N_ELEMENTS (pollfds), rest < 0 ? NULL : &timeout, NULL);
+#else
+  (void) poll (pollfds, G_N_ELEMENTS (pollfds),
+               rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
+#endif
+}
+
+static void
+coproc_pipe_transport_set_limits (CoprocTransportLink *link, const CoprocLimits *limits)
+{
+  coproc_decoder_set_limits (((CoprocPipeTransport *) link)->decoder, limits);
+}
+
+/* --- life --- */
+
+static int
+coproc_pipe_transport_get_input_fd (CoprocTransportLink *link)
+{
+  return ((CoprocPipeTransport *) link)->in_fd;
+}
+
+static int
+coproc_pipe_transport_get_output_fd (CoprocTransportLink *link)
+{
+  return ((CoprocPipeTransport *) link)->out_fd;
+}
+
+static void
+coproc_pipe_transport_shut_output (CoprocTransportLink *link)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  g_clear_pointer (&self->out, g_io_channel_unref);
+  coproc_clear_fd (&self->spare_reader);
+  coproc_outbox_clear (&self->outbox);
+}
+
+static void
+coproc_pipe_transport_shut_input (CoprocTransportLink *link)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  g_clear_pointer (&self->in, g_io_channel_unref);
+  self->ended = TRUE;
+}
+
+static void
+coproc_pipe_transport_free (CoprocTransportLink *link)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  coproc_pipe_transport_shut_output (link);
+  coproc_pipe_transport_shut_input (link);
+  coproc_type_writer_free (self->types);
+  coproc_decoder_free (self->decoder);
+  g_free (self);
+}
+
+static const CoprocTransportOps pipe_ops = {
+  .queue = coproc_pipe_transport_queue,
+  .flush = coproc_pipe_transport_flush,
+  .get_queued = coproc_pipe_transport_get_queued,
+  .probe = coproc_pipe_transport_probe,
+  .receive = coproc_pipe_transport_receive,
+  .set_limits = coproc_pipe_transport_set_limits,
+  .poll = coproc_pipe_transport_poll,
+  .wait = coproc_pipe_transport_wait,
+  .get_input_fd = coproc_pipe_transport_get_input_fd,
+  .get_output_fd = coproc_pipe_transport_get_output_fd,
+  .shut_output = coproc_pipe_transport_shut_output,
+  .shut_input = coproc_pipe_transport_shut_input,
+  .free = coproc_pipe_transport_free,
+};
+
+/* The one place that makes a GIOChannel: raw bytes, unbuffered, non-blocking, closing its fd. */
+static GIOChannel *
+open_channel (int fd, GError **error)
+{
+  g_autoptr (GIOChannel) channel = g_io_channel_unix_new (fd);
+
+  g_io_channel_set_close_on_unref (channel, FALSE);
+  if (g_io_channel_set_encoding (channel, NULL, error) != G_IO_STATUS_NORMAL)
+    return NULL;
+  g_io_channel_set_buffered (channel, FALSE);
+  if (!coproc_unix_set_nonblock (fd, error))
+    return NULL;
+  return g_steal_pointer (&channel);
+}
+
+/* Takes both descriptors when it succeeds. */
+CoprocTransportLink *
+coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GError **error)
+{
+  g_autoptr (GIOChannel) in = open_channel (in_fd, error);
+  g_autoptr (GIOChannel) out = in != NULL ? open_channel (out_fd, error) : NULL;
+  CoprocPipeTransport *self;
+
+  if (out == NULL)
+    {
+      g_prefix_error (error, "Cannot use the descriptors %d and %d: ", in_fd, out_fd);
+      return NULL;
+    }
+
+  self = g_new0 (CoprocPipeTransport, 1);
+  self->link.ops = &pipe_ops;
+  self->in_fd = in_fd;
+  self->out_fd = out_fd;
+  self->in = g_steal_pointer (&in);
+  self->out = g_steal_pointer (&out);
+  g_io_channel_set_close_on_unref (self->in, TRUE);
+  g_io_channel_set_close_on_unref (self->out, TRUE);
+  self->decoder = coproc_decoder_new (limits);
+  self->types = coproc_type_writer_new ();
+  self->spare_reader = open_spare_reader (out_fd);
+  coproc_outbox_init (&self->outbox);
+  return &self->link;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What carries frames between two ends: one interface, an implementation for each kind of link.
+ */
+#pragma once
+
+#include "wire/coproc-frame-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _CoprocTransportLink CoprocTransportLink;
+
+typedef enum
+{
+  COPROC_RECEIVE_FRAME,  /* *frame is filled */
+  COPROC_RECEIVE_AGAIN,  /* nothing more can be had now */
+  COPROC_RECEIVE_END,    /* end of the stream; error tells of a frame that was cut, NULL at a boundary */
+  COPROC_RECEIVE_FAILED, /* error is set: the peer broke the protocol, or the system failed */
+} CoprocReceiveResult;
+
+typedef enum
+{
+  COPROC_FLUSH_DONE,     /* nothing is left */
+  COPROC_FLUSH_AGAIN,    /* the link is full; poll the output fd */
+  COPROC_FLUSH_FAILED,   /* error is set: nobody will ever read it */
+} CoprocFlushResult;
+
+/* Who may call what: the write side under its owner's write lock, the read side under its owner's
+ * read lock, the rest from any thread. */
+typedef struct
+{
+  /* --- write side --- */
+
+  /* Appends @frame to the output. FALSE with error set: it was not taken (COPROC_ERROR_LIMIT). */
+  gboolean            (*queue)         (CoprocTransportLink  *self,
+                                        const CoprocFrame    *frame,
+                                        GError              **error);
+  /* Writes what the link takes without waiting. */
+  CoprocFlushResult   (*flush)         (CoprocTransportLink  *self,
+                                        GError              **error);
+  /* Bytes that are queued and not yet written. */
+  gsize               (*get_queued)    (CoprocTransportLink  *self);
+  /* Whether the peer has stopped reading although it still writes; a few system calls, so it is
+   * called rarely. @unread: the peer has something still to read, so look again later. */
+  gboolean            (*probe)         (CoprocTransportLink  *self,
+                                        gboolean             *unread);
+  void                (*shut_output)   (CoprocTransportLink  *self);
+
+  /* --- read side --- */
+
+  /* The next frame, without waiting. *budget is the number of bytes that may still be read from the
+   * link in this pass; it goes to 0 as soon as the link has been seen empty. */
+  CoprocReceiveResult (*receive)       (CoprocTransportLink  *self,
+                                        gsize                *budget,
+                                        CoprocFrame          *frame,
+                                        GError              **error);
+  void                (*set_limits)    (CoprocTransportLink  *self,
+                                        const CoprocLimits   *limits);
+  void                (*shut_input)    (CoprocTransportLink  *self);
+
+  /* --- any thread, while the input is not shut --- */
+
+  /* Whether receive() could read something: bytes wait in the link, or it has ended. */
+  gboolean            (*poll)          (CoprocTransportLink  *self);
+  /* Waits until poll() may say TRUE, @wake_fd is readable or the monotonic @deadline (µs, -1: none)
+   * has come. */
+  void                (*wait)          (CoprocTransportLink  *self,
+                                        int                   wake_fd,
+                                        gint64                deadline);
+  int                 (*get_input_fd)  (CoprocTransportLink  *self);
+  int                 (*get_output_fd) (CoprocTransportLink  *self);
+
+  void                (*free)          (CoprocTransportLink  *self);
+} CoprocTransportOps;
+
+struct _CoprocTransportLink
+{
+  const CoprocTransportOps *ops;
+};
+
+/* Most bytes that are read from a link in one pass: what a pipe can hold. */
+#define COPROC_RECEIVE_BUDGET (1u << 20)
+
+CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Starting the program that a worker is.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* The numbers that the protocol's descriptors have in a child: out of the way of what a plugin,
+ * or the C library, opens and prints to. */
+#define COPROC_CHILD_IN_FD 10
+#define COPROC_CHILD_OUT_FD 11
+
+/* What is started. All borrowed. */
+typedef struct
+{
+  const char *const *argv;         /* argv[0] is an absolute path */
+  const char *const *envp;         /* the whole environment of the child */
+  const char *working_directory;   /* (nullable) the host's */
+  int in_fd;                       /* becomes COPROC_CHILD_IN_FD, -1: none */
+  int out_fd;                      /* becomes COPROC_CHILD_OUT_FD */
+  int stderr_fd;                   /* standard error and standard output, -1: /dev/null */
+} CoprocLaunch;
+
+/* How workers come to be: an implementation for each way of starting them. */
+typedef struct _CoprocLauncher CoprocLauncher;
+
+struct _CoprocLauncher
+{
+  const char *name;
+  /* Starts @launch, any thread. Returns: FALSE with COPROC_ERROR_SPAWN, and nothing was started */
+  gboolean (*launch) (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid, GError **error);
+};
+
+/* A child process of the host in a process group of its own: posix_spawn(), whose cost does not
+ * depend on the size of the host. */
+extern const CoprocLauncher coproc_child_launcher;
+
+/* The path of the helper program `coproc-worker`: absolute, compiled in, or COPROC_WORKER_HOST. (transfer full) */
+char *coproc_spawn_dup_helper_path (void);
+
+G_END_DECLS

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The launcher for child processes.
+ */
+#include "coproc-config.h"
+
+#include "worker/coproc-spawn-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include "coproc-error.h"
+#include "wire/coproc-unix-private.h"
+#include "worker/coproc-plugin-loader-private.h"
+
+/* The first number that a descriptor of the host may have while it is handed over: above the
+ * numbers it is handed over to, so that no dup2() in the child overwrites one still needed. */
+#define FIRST_FREE_FD (COPROC_CHILD_OUT_FD + 1)
+
+char *
+coproc_spawn_dup_helper_path (void)
+{
+  const char *variable = coproc_trusted_getenv ("COPROC_WORKER_HOST");
+
+  if (variable != NULL && g_path_is_absolute (variable))
+    return g_strdup (variable);
+
+  return g_strdup (COPROC_HELPER_DIR "/coproc-worker");
+}
+
+static gboolean
+set_spawn_error (GError **error, const char *path, int errsv)
+{
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "Starting “%s” failed: %s", path,
+               g_strerror (errsv));
+  return FALSE;
+}
+
+#ifndef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+/* Without closefrom the child is told to close each descriptor that may be inherited; those that
+ * other threads open in between are close-on-exec, or not ours to close. */
+static int
+add_closes (posix_spawn_file_actions_t *actions)
+{
+  long max_fd = sysconf (_SC_OPEN_MAX);
+  int result = 0;
+
+  for (int fd = FIRST_FREE_FD; fd < CLAMP (max_fd, 256, 4096) && result == 0; fd++)
+    {
+      int flags = fcntl (fd, F_GETFD);
+
+      if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
+        result = posix_spawn_file_actions_addclose (actions, fd);
+    }
+  return result;
+}
+#endif
+
+/* fds: in, out, stderr, all above the numbers they are handed over to, -1: none */
+static int
+fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[3])
+{
+  int result = posix_spawn_file_actions_addopen (actions, 0, "/dev/null", O_RDONLY, 0);
+
+  if (result == 0 && fds[2] < 0)
+    result = posix_spawn_file_actions_addopen (actions, 1, "/dev/null", O_WRONLY, 0);
+  else if (result == 0)
+    result = posix_spawn_file_actions_adddup2 (actions, fds[2], 1);
+  if (result == 0)
+    result = posix_spawn_file_actions_adddup2 (actions, 1, 2);
+  for (int fd = 3; fd < COPROC_CHILD_IN_FD && result == 0; fd++)
+    result = posix_spawn_file_actions_addclose (actions, fd);
+  if (result == 0 && fds[0] >= 0)
+    result = posix_spawn_file_actions_adddup2 (actions, fds[0], COPROC_CHILD_IN_FD);
+  else if (result == 0)
+    result = posix_spawn_file_actions_addclose (actions, COPROC_CHILD_IN_FD);
+  if (result == 0)
+    result = posix_spawn_file_actions_adddup2 (actions, fds[1], COPROC_CHILD_OUT_FD);
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
+  if (result == 0)
+    result = posix_spawn_file_actions_addclosefrom_np (actions, FIRST_FREE_FD);
+#else
+  if (result == 0)
+    result = add_closes (actions);
+#endif
+  if (result == 0 && launch->working_directory != NULL)
+    {
+#ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCHDIR_NP
+      result = posix_spawn_file_actions_addchdir_np (actions, launch->working_directory);
+#else
+      result = ENOSYS;
+#endif
+    }
+
+  return result;
+}
+
+/* A group of its own, all signals unblocked and at their defaults, whatever the host has set. */
+static int
+fill_attributes (posix_spawnattr_t *attributes)
+{
+  sigset_t none, all;
+  int result;
+
+  sigemptyset (&none);
+  sigfillset (&all);
+  result = posix_spawnattr_setflags (attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK
+                                                     | POSIX_SPAWN_SETSIGDEF);
+  if (result == 0)
+    result = posix_spawnattr_setpgroup (attributes, 0);
+  if (result == 0)
+    result = posix_spawnattr_setsigmask (attributes, &none);
+  if (result == 0)
+    result = posix_spawnattr_setsigdefault (attributes, &all);
+
+  return result;
+}
+
+static int
+spawn_child (const CoprocLaunch *launch, const int fds[3], GPid *pid)
+{
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int result = posix_spawn_file_actions_init (&actions);
+
+  if (result != 0)
+    return result;
+  result = posix_spawnattr_init (&attributes);
+  if (result == 0)
+    {
+      result = fill_attributes (&attributes);
+      if (result == 0)
+        result = fill_actions (&actions, launch, fds);
+      if (result == 0)
+        result = posix_spawn (pid, launch->argv[0], &actions, &attributes,
+                              (char *const *) launch->argv, (char *const *) launch->envp);
+      posix_spawnattr_destroy (&attributes);
+    }
+  posix_spawn_file_actions_destroy (&actions);
+
+  return result;
+}
+
+static gboolean
+launch_child (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid, GError **error)
+{
+  const int sources[3] = { launch->in_fd, launch->out_fd, launch->stderr_fd };
+  int fds[3] = { -1, -1, -1 };
+  int errsv = 0;
+
+  if (launch->working_directory != NULL
+      && !g_file_test (launch->working_directory, G_FILE_TEST_IS_DIR))
+    {
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN,
+                   "Starting “%s” failed: the working directory “%s” is not a directory",
+                   launch->argv[0], launch->working_directory);
+      return FALSE;
+    }
+
+  for (guint i = 0; i < G_N_ELEMENTS (fds) && errsv == 0; i++)
+    if (sources[i] >= 0)
+      {
+        fds[i] = fcntl (sources[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+        if (fds[i] < 0)
+          errsv = errno;
+      }
+  if (errsv == 0)
+    errsv = spawn_child (launch, fds, pid);
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    coproc_clear_fd (&fds[i]);
+
+  return errsv == 0 || set_spawn_error (error, launch->argv[0], errsv);
+}
+
+const CoprocLauncher coproc_child_launcher = { "child", launch_child };

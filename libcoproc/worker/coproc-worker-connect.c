@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The worker's side of the meeting of a worker and its host.
+ *
+ * A worker must not outlive its host, even when all that its code does is to compute. Two things tell
+ * of the host's death, both watched by the background thread: the connection that ends without a
+ * goodbye, and the host's process itself, for a host that died when the connection was not being read
+ * or that said goodbye to a worker that does not listen.
+ */
+#include "coproc-config.h"
+
+#include "worker/coproc-worker-connect-private.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "coproc-error.h"
+#include "messenger/coproc-messenger-private.h"
+#include "wire/coproc-io-private.h"
+#include "wire/coproc-unix-private.h"
+
+#define FDS_VARIABLE "COPROC_WORKER_FDS"
+#define ORPHAN_EXIT_CODE 1
+#define ORPHAN_GRACE_US (G_USEC_PER_SEC / 2) /* for the last work of a worker whose host is gone */
+#define PARENT_POLL_MS 100                   /* where there is no pidfd */
+
+/* Returns: FALSE when @text is not the number of an open descriptor, or -1 */
+static gboolean
+parse_fd (const char *text, int *fd)
+{
+  gint64 number;
+
+  if (!g_ascii_string_to_signed (text, 10, -1, G_MAXINT, &number, NULL))
+    return FALSE;
+  *fd = (int) number;
+
+  return *fd < 0 || fcntl (*fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+gboolean
+coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error)
+{
+  g_autofree char *value = g_strdup (g_getenv (FDS_VARIABLE));
+  g_auto (GStrv) parts = NULL;
+
+  g_unsetenv (FDS_VARIABLE);
+  if (value != NULL)
+    parts = g_strsplit (value, ",", -1);
+  if (parts != NULL && g_strv_length (parts) == 2 && parse_fd (parts[0], in_fd)
+      && parse_fd (parts[1], out_fd))
+    return TRUE;
+
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+               "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "“" : "",
+               value != NULL ? value : "not set", value != NULL ? "”, not two open descriptors" : "");
+  return FALSE;
+}
+
+/* --- the host's death --- */
+
+/* Nothing is tidied up: other threads run plugin code and may hold any lock. */
+G_NORETURN static void
+die (void)
+{
+  _exit (ORPHAN_EXIT_CODE);
+}
+
+/* Any thread. */
+static void
+on_connection_ended (const GError *error, gpointer user_data)
+{
+  die ();
+}
+
+static gboolean
+on_orphan_grace_over (gpointer user_data)
+{
+  die ();
+}
+
+/* The host's process is gone. Background thread. */
+static void
+host_gone (GMainContext *io)
+{
+  g_source_unref (coproc_io_add_timeout (io, ORPHAN_GRACE_US, on_orphan_grace_over, NULL, NULL));
+}
+
+static gboolean
+on_host_pidfd (int fd, GIOCondition condition, gpointer user_data)
+{
+  host_gone (user_data);
+  coproc_clear_fd (&fd);
+
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_parent_poll (gpointer user_data)
+{
+  static pid_t parent = 0;  /* background thread only */
+
+  if (parent == 0)
+    parent = getppid ();
+  if (getppid () == parent)
+    return G_SOURCE_CONTINUE;
+  host_gone (user_data);
+
+  return G_SOURCE_REMOVE;
+}
+
+/* Uses the background thread for as long as the process lives. */
+static gboolean
+watch_host (GError **error)
+{
+  GMainContext *io = coproc_io_ref (error);
+  g_autoptr (GSource) source = NULL;
+  pid_t parent = getppid ();
+  int pidfd = -1;
+
+  if (io == NULL)
+    return FALSE;
+
+#ifdef HAVE_PIDFD_OPEN
+  pidfd = (int) syscall (SYS_pidfd_open, parent, 0);
+#endif
+  if (pidfd >= 0)
+    {
+      source = g_unix_fd_source_new (pidfd, G_IO_IN);
+      g_source_set_callback (source, G_SOURCE_FUNC (on_host_pidfd), io, NULL);
+    }
+  else
+    {
+      source = g_timeout_source_new (PARENT_POLL_MS);
+      g_source_set_callback (source, on_parent_poll, io, NULL);
+    }
+  g_source_set_static_name (source, "coproc host");
+  g_source_attach (source, io);
+
+  /* It may have died, and the number be another's, before the watch was there. */
+  if (getppid () != parent)
+    die ();
+
+  return TRUE;
+}
+
+/* --- meeting and leaving --- */
+
+static gboolean
+get_arguments (GVariant *hello, GVariant **arguments, GError **error)
+{
+  g_autoptr (GVariant) value = g_variant_lookup_value (hello, "arguments", NULL);
+
+  if (value != NULL && !g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
+    {
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
+                   "A worker's arguments are of type “a{sv}”, not “%s”",
+                   g_variant_get_type_string (value));
+      return FALSE;
+    }
+  *arguments = g_steal_pointer (&value);
+
+  return TRUE;
+}
+
+CoprocMessenger *
+coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **error)
+{
+  g_autoptr (CoprocMessenger) messenger = NULL;
+  g_autoptr (GVariant) hello = NULL;
+  g_autoptr (GError) local_error = NULL;
+  int in_fd, out_fd;
+
+  *arguments = NULL;
+  if (!coproc_worker_take_fds (&in_fd, &out_fd, error) || !watch_host (error))
+    return NULL;
+  messenger = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
+  if (messenger == NULL)
+    return NULL;
+  coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
+
+  hello = coproc_messenger_await_hello (messenger, -1, NULL, error);
+  if (hello == NULL)
+    return NULL;
+  if (!get_arguments (hello, arguments, &local_error))
+    {
+      coproc_worker_leave_host (messenger, local_error);
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return NULL;
+    }
+
+  return g_steal_pointer (&messenger);
+}
+
+void
+coproc_worker_leave_host (CoprocMessenger *messenger, const GError *report)
+{
+  /* Where the host cannot be told any more there is nobody else to tell. */
+  if (report != NULL)
+    coproc_messenger_send_error (messenger, report, NULL);
+  coproc_messenger_close (messenger);
+  coproc_messenger_flush (messenger, -1, NULL);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * One life of a worker, from its spawning to its reaping.
+ */
+#pragma once
+
+#include "messenger/coproc-messenger.h"
+#include "worker/coproc-process-private.h"
+#include "worker/coproc-spawn-private.h"
+#include "worker/coproc-stderr-tail-private.h"
+#include "worker/coproc-worker-observer-private.h"
+
+G_BEGIN_DECLS
+
+/* What a worker is started from. All borrowed for the start. */
+typedef struct
+{
+  const CoprocLauncher *launcher;
+  const char *plugin;
+  const char *entry_point;
+  GType messenger_type;
+  const char *const *environment;  /* (nullable) the host's */
+  const char *working_directory;   /* (nullable) the host's */
+  CoprocStderrMode stderr_mode;
+  gint64 grace_us;                 /* for the ends that nobody asked for */
+  gint64 start_timeout_us;
+} CoprocWorkerSetup;
+
+/* How far the library has gone to end a worker; it only goes on. */
+typedef enum
+{
+  COPROC_STOP_NONE,
+  COPROC_STOP_ASKED,       /* the worker knows that it should end; it has a grace */
+  COPROC_STOP_TERM,        /* SIGTERM was sent; it has another grace */
+  COPROC_STOP_KILL,        /* SIGKILL was sent */
+  COPROC_STOP_GIVEN_UP,    /* the kernel does not end the process: nobody waits for it any more */
+} CoprocStopStage;
+
+/* An asynchronous wait for the end of a run; see coproc-worker-wait.c. */
+typedef struct _CoprocWorkerWait CoprocWorkerWait;
+
+/* Reference-counted; any thread. The process watch has a reference until the process is reaped, so
+ * that a run ends properly when its worker object is gone. */
+typedef struct _CoprocWorkerRun CoprocWorkerRun;
+
+struct _CoprocWorkerRun
+{
+  gatomicrefcount ref_count;
+  CoprocWorkerObserver *observer;  /* immutable (owned) */
+
+  /* set by start() in this order, immutable after it */
+  char *label;                     /* "plugin:entry-point", for messages */
+  gint64 grace_us;
+  GMainContext *io;                /* (nullable) a user of the background thread until the process has
+                                      ended; (mutex lock) from then on */
+  CoprocStderrTail *tail;          /* (nullable) */
+  CoprocProcess *process;          /* (nullable) */
+
+  GMutex lock;                     /* never held while anything else of the library is called but
+                                      the process and the observer */
+  GCond changed;                   /* state, stage or settling has changed */
+
+  /* (mutex lock) */
+  CoprocWorkerState state;
+  gboolean greeting;               /* a thread is in start() and will decide between RUNNING and FAILED */
+  gboolean ended;                  /* the process has been reaped, its messenger settled */
+  gboolean settling;               /* the background thread uses `messenger` */
+  gboolean asked;                  /* the worker was asked to end, by a join or a stop */
+  CoprocMessenger *messenger;      /* (nullable) (owned) dropped only by a thread of the application */
+  CoprocExit status;
+  GError *broken;                  /* (nullable) why the worker was killed: it broke the protocol */
+  CoprocStopStage stage;
+  gint64 stage_grace_us;
+  gint64 stage_deadline;           /* monotonic, when the next stage comes */
+  GSource *stage_source;           /* (nullable) */
+  GPtrArray *waits;                /* CoprocWorkerWait, borrowed */
+};
+
+CoprocWorkerRun  *coproc_worker_run_new           (CoprocWorkerObserver *observer);
+CoprocWorkerRun  *coproc_worker_run_ref           (CoprocWorkerRun *self);
+void              coproc_worker_run_unref         (CoprocWorkerRun *self);
+
+/* Spawns and waits for the greeting; once. FALSE: the state is FAILED, nothing is left of it. */
+gboolean          coproc_worker_run_start         (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error);
+/* Leaves nothing behind of a start that failed, or will not be tried: the process, if there is one, is
+ * killed and reaped. */
+void              coproc_worker_run_fail_start    (CoprocWorkerRun *self);
+CoprocWorkerState coproc_worker_run_get_state     (CoprocWorkerRun *self);
+gboolean          coproc_worker_run_is_over       (CoprocWorkerRun *self); /* EXITED or FAILED */
+CoprocExit        coproc_worker_run_get_exit      (CoprocWorkerRun *self);
+GPid              coproc_worker_run_get_pid       (CoprocWorkerRun *self); /* 0: no process */
+/* (transfer none) (nullable): valid as long as the run is not released. NULL until the worker has greeted. */
+CoprocMessenger  *coproc_worker_run_get_messenger (CoprocWorkerRun *self);
+/* The owner has no more use for it: a worker that lives is stopped in the background. Not from the
+ * background thread. (transfer full) */
+void              coproc_worker_run_release       (CoprocWorkerRun *self);
+
+/* Asks the worker to end, without consequences. Not from the background thread. */
+void              coproc_worker_run_ask           (CoprocWorkerRun *self);
+/* Goes to at least @stage, and on from there each time @grace_us (-1: never) has passed. An earlier
+ * stop is hastened, never delayed. Not from the background thread. */
+void              coproc_worker_run_stop          (CoprocWorkerRun *self, CoprocStopStage stage, gint64 grace_us);
+/* The same, under the lock. */
+void              coproc_worker_run_stop_locked   (CoprocWorkerRun *self, CoprocStopStage stage, gint64 grace_us);
+/* No more stages: the process has ended. (lock) */
+void              coproc_worker_run_stop_ended_locked (CoprocWorkerRun *self);
+void              coproc_worker_run_set_state_locked (CoprocWorkerRun *self, CoprocWorkerState state);
+
+/* Waits for the end of the run. @deadline monotonic, -1: none.
+ * FALSE: TIMED_OUT, CANCELLED, or FAILED when it cannot be killed */
+gboolean          coproc_worker_run_wait          (CoprocWorkerRun *self, gint64 deadline, GCancellable *cancellable, GError **error);
+/* The same for @task (transfer full), which returns a boolean in its own context. */
+void              coproc_worker_run_wait_task     (CoprocWorkerRun *self, gint64 deadline, GTask *task);
+/* Wakes those who wait. (lock) */
+void              coproc_worker_run_wake_locked   (CoprocWorkerRun *self);
+
+/* --- coproc-worker-death.c: what is said about an end --- */
+
+/* The error that tells of the death of @self to those who waited for it; call it without the lock. */
+GError           *coproc_worker_run_make_death    (CoprocWorkerRun *self);
+/* "\nIts stderr ends with:\n…", or nothing. (transfer full) */
+char             *coproc_worker_run_dup_last_words (CoprocWorkerRun *self);
+
+G_END_DECLS

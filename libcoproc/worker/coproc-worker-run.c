@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * One life of a worker.
+ *
+ *   STARTING ── greeting ──▶ RUNNING ── stop, or the connection's end ──▶ STOPPING
+ *      │  │                     └── death ──▶ EXITED ◀── death ──┘  │
+ *      │  └── stop ──▶ STOPPING ── death ──▶ FAILED ◀───────────────┘ (before the greeting)
+ *      └── anything wrong ──▶ FAILED
+ *
+ * Threads: the background thread learns of the death, takes in the worker's last words, settles the
+ * messenger with the reason, and only then says that the run is over. While a thread is in start(),
+ * that thread has the last word on the state.
+ */
+#include "worker/coproc-worker-run-private.h"
+
+#include <string.h>
+
+#include "coproc-error.h"
+#include "messenger/coproc-messenger-private.h"
+#include "wire/coproc-io-private.h"
+#include "wire/coproc-unix-private.h"
+
+static const guint8 legal_edges[][COPROC_WORKER_STATE_FAILED + 1] = {
+  [COPROC_WORKER_STATE_STARTING] = { [COPROC_WORKER_STATE_RUNNING] = 1,
+                                     [COPROC_WORKER_STATE_STOPPING] = 1,
+                                     [COPROC_WORKER_STATE_FAILED] = 1 },
+  [COPROC_WORKER_STATE_RUNNING] = { [COPROC_WORKER_STATE_STOPPING] = 1,
+                                    [COPROC_WORKER_STATE_EXITED] = 1 },
+  [COPROC_WORKER_STATE_STOPPING] = { [COPROC_WORKER_STATE_EXITED] = 1,
+                                     [COPROC_WORKER_STATE_FAILED] = 1 },
+  [COPROC_WORKER_STATE_FAILED] = { 0 },
+};
+
+CoprocWorkerRun *
+coproc_worker_run_new (CoprocWorkerObserver *observer)
+{
+  CoprocWorkerRun *self = g_new0 (CoprocWorkerRun, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->changed);
+  self->observer = coproc_worker_observer_ref (observer);
+  self->state = COPROC_WORKER_STATE_STARTING;
+  self->greeting = TRUE;
+  self->waits = g_ptr_array_new ();
+  coproc_worker_observer_tell_state (observer);
+
+  return self;
+}
+
+CoprocWorkerRun *
+coproc_worker_run_ref (CoprocWorkerRun *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+coproc_worker_run_unref (CoprocWorkerRun *self)
+{
+  gboolean uses_io;
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  uses_io = self->io != NULL;
+  g_assert (self->messenger == NULL && self->stage_source == NULL && self->waits->len == 0);
+  g_clear_pointer (&self->tail, coproc_stderr_tail_unref);
+  g_clear_pointer (&self->process, coproc_process_unref);
+  coproc_worker_observer_unref (self->observer);
+  g_clear_error (&self->broken);
+  g_ptr_array_unref (self->waits);
+  g_free (self->label);
+  g_cond_clear (&self->changed);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+  if (uses_io)
+    coproc_io_unref ();
+}
+
+void
+coproc_worker_run_set_state_locked (CoprocWorkerRun *self, CoprocWorkerState state)
+{
+  g_assert (self->state < G_N_ELEMENTS (legal_edges) && legal_edges[self->state][state]);
+
+  self->state = state;
+  coproc_worker_observer_tell_state (self->observer);
+  coproc_worker_run_wake_locked (self);
+}
+
+CoprocWorkerState
+coproc_worker_run_get_state (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->state;
+}
+
+gboolean
+coproc_worker_run_is_over (CoprocWorkerRun *self)
+{
+  CoprocWorkerState state = coproc_worker_run_get_state (self);
+
+  return state == COPROC_WORKER_STATE_EXITED || state == COPROC_WORKER_STATE_FAILED;
+}
+
+CoprocExit
+coproc_worker_run_get_exit (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->status;
+}
+
+GPid
+coproc_worker_run_get_pid (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (self->process == NULL || self->status.kind != COPROC_EXIT_NOT_YET)
+    return 0;
+  return coproc_process_get_pid (self->process);
+}
+
+CoprocMessenger *
+coproc_worker_run_get_messenger (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  return self->greeting ? NULL : self->messenger;
+}
+
+/* --- the end --- */
+
+/* The run of a worker that had greeted is over. (lock) */
+static void
+exit_locked (CoprocWorkerRun *self)
+{
+  const CoprocExit *status = &self->status;
+
+  coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_EXITED);
+  coproc_worker_observer_tell_exited (self->observer,
+                                      status->kind == COPROC_EXIT_CODE ? status->value : -1,
+                                      status->kind == COPROC_EXIT_SIGNAL ? status->value : 0);
+}
+
+/* The process has been reaped. Background thread. */
+static void
+on_process_exited (CoprocProcess *process, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+  g_autoptr (GError) death = NULL;
+  CoprocMessenger *messenger;
+  gboolean uses_io;
+
+  if (self->tail != NULL)
+    coproc_stderr_tail_finish (self->tail);
+
+  g_mutex_lock (&self->lock);
+  self->status = coproc_process_get_exit (process);
+  coproc_worker_run_stop_ended_locked (self);
+  /* The flag, not a reference, keeps it: the last reference must not be dropped in this thread. */
+  self->settling = TRUE;
+  messenger = self->messenger;
+  g_mutex_unlock (&self->lock);
+
+  death = coproc_worker_run_make_death (self);
+  if (messenger != NULL)
+    coproc_messenger_settle (messenger, death);
+
+  g_mutex_lock (&self->lock);
+  self->settling = FALSE;
+  self->ended = TRUE;
+  /* A start that gave up waiting for this has said FAILED already. */
+  if (!self->greeting && self->state != COPROC_WORKER_STATE_FAILED)
+    exit_locked (self);
+  coproc_worker_run_wake_locked (self);
+  /* Only the stages used it; the run itself may be kept for long. */
+  uses_io = g_steal_pointer (&self->io) != NULL;
+  g_mutex_unlock (&self->lock);
+
+  coproc_worker_run_unref (self);
+  if (uses_io)
+    coproc_io_unref ();
+}
+
+/* The connection has ended without a goodbye. Usually the process is about to be reaped; if it
+ * lives on it is ended: at once when it broke the protocol. Any thread. */
+static void
+on_connection_ended (const GError *error, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (error != NULL && !self->ended && self->broken == NULL)
+    self->broken = g_error_copy (error);
+  coproc_worker_run_stop_locked (self, error != NULL ? COPROC_STOP_KILL : COPROC_STOP_ASKED,
+                                 self->grace_us);
+}
+
+static void
+on_stderr_line (const char *line, gpointer user_data)
+{
+  coproc_worker_observer_tell_line (user_data, line);
+}
+
+/* Takes the messenger away, for the caller to drop. Not from the background thread. */
+static CoprocMessenger *
+steal_messenger (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  while (self->settling)
+    g_cond_wait (&self->changed, &self->lock);
+
+  return g_steal_pointer (&self->messenger);
+}
+
+void
+coproc_worker_run_release (CoprocWorkerRun *self)
+{
+  g_autoptr (CoprocMessenger) messenger = NULL;
+
+  if (!coproc_worker_run_is_over (self))
+    coproc_worker_run_stop (self, COPROC_STOP_ASKED, self->grace_us);
+
+  messenger = steal_messenger (self);
+  if (messenger != NULL && !coproc_worker_run_is_over (self))
+    coproc_messenger_close (messenger);
+  coproc_worker_run_unref (self);
+}
+
+/* --- the start --- */
+
+/* The descriptors of a start; all but those handed on are closed at its end. */
+typedef struct
+{
+  int to_worker[2];
+  int from_worker[2];
+  int stderr_pipe[2];
+} StartFds;
+
+static void
+start_fds_close (StartFds *fds)
+{
+  int *all = (int *) fds;
+
+  for (guint i = 0; i < sizeof *fds / sizeof (int); i++)
+    coproc_clear_fd (&all[i]);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StartFds, start_fds_close)
+
+/* The environment of the child: what the application has set, what the search for plugins needs,
+ * and where the protocol is. */
+static char **
+make_environment (const CoprocWorkerSetup *setup)
+{
+  static const char *const search[] = { "COPROC_PLUGIN_PATH", "COPROC_PLUGIN_TRUST" };
+  char **environment;
+
+  if (setup->environment == NULL)
+    environment = g_get_environ ();
+  else
+    environment = g_strdupv ((char **) setup->environment);
+
+  for (guint i = 0; i < G_N_ELEMENTS (search); i++)
+    if (g_getenv (search[i]) != NULL)
+      environment = g_environ_setenv (environment, search[i], g_getenv (search[i]), FALSE);
+
+  return g_environ_setenv (environment, "COPROC_WORKER_FDS",
+                           G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD),
+                           TRUE);
+}
+
+static gboolean
+launch (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GPid *pid, GError **error)
+{
+  g_auto (GStrv) environment = make_environment (setup);
+  g_autofree char *helper = coproc_spawn_dup_helper_path ();
+  gboolean by_priority;
+  const char *argv[6];
+  guint argc = 0;
+  CoprocLaunch what = { .argv = argv, .envp = (const char *const *) environment };
+
+  /* Both ends deliver in the same order. */
+  g_object_get (self->messenger, "by-priority", &by_priority, NULL);
+  argv[argc++] = helper;
+  if (!by_priority)
+    argv[argc++] = "--fifo";
+  argv[argc++] = "--";
+  argv[argc++] = setup->plugin;
+  argv[argc++] = setup->entry_point;
+  argv[argc] = NULL;
+
+  what.working_directory = setup->working_directory;
+  what.in_fd = fds->to_worker[0];
+  what.out_fd = fds->from_worker[1];
+  what.stderr_fd = fds->stderr_pipe[1];
+
+  return setup->launcher->launch (setup->launcher, &what, pid, error);
+}
+
+/* This side of what connects to a worker. */
+static gboolean
+prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  gboolean forward = setup->stderr_mode == COPROC_STDERR_MODE_INHERIT;
+
+  if (!coproc_unix_pipe (fds->to_worker, &local_error)
+      || !coproc_unix_pipe (fds->from_worker, &local_error)
+      || (setup->stderr_mode != COPROC_STDERR_MODE_DISCARD
+          && !coproc_unix_pipe (fds->stderr_pipe, &local_error)))
+    goto out;
+  self->io = coproc_io_ref (&local_error);
+  if (self->io == NULL)
+    goto out;
+  if (fds->stderr_pipe[0] >= 0)
+    {
+      self->tail = coproc_stderr_tail_new (g_steal_fd (&fds->stderr_pipe[0]), forward, &local_error);
+      if (self->tail == NULL)
+        goto out;
+    }
+  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type,
+                                                      g_steal_fd (&fds->from_worker[0]),
+                                                      g_steal_fd (&fds->to_worker[1]), &local_error);
+
+out:
+  if (local_error != NULL)
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "The link to a worker cannot be made: %s",
+                 local_error->message);
+  return local_error == NULL;
+}
+
+/* Everything up to a process that is watched. */
+static gboolean
+spawn (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+{
+  g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+  CoprocProcess *process;
+  GPid pid;
+
+  if (!prepare (self, setup, &fds, error))
+    return FALSE;
+  coproc_messenger_set_end_func (self->messenger, on_connection_ended,
+                                 coproc_worker_run_ref (self),
+                                 (GDestroyNotify) coproc_worker_run_unref);
+  if (!launch (self, setup, &fds, &pid, error))
+    return FALSE;
+
+  process = coproc_process_new (pid);
+  g_mutex_lock (&self->lock);
+  self->process = process;
+  g_mutex_unlock (&self->lock);
+  if (self->tail != NULL && setup->stderr_mode == COPROC_STDERR_MODE_CAPTURE)
+    coproc_stderr_tail_start (self->tail, on_stderr_line,
+                              coproc_worker_observer_ref (self->observer),
+                              (GDestroyNotify) coproc_worker_observer_unref);
+  else if (self->tail != NULL)
+    coproc_stderr_tail_start (self->tail, NULL, NULL, NULL);
+  coproc_process_watch (process, self->io, TRUE, on_process_exited, coproc_worker_run_ref (self));
+
+  return TRUE;
+}
+
+/* Greets the worker and waits for its greeting. */
+static gboolean
+greet (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GVariant) hello = NULL;
+  g_autoptr (GError) local_error = NULL;
+  GVariantDict extra;
+
+  g_variant_dict_init (&extra, NULL);
+  if (arguments != NULL)
+    g_variant_dict_insert_value (&extra, "arguments", arguments);
+
+  /* Where the worker is gone before it could be greeted, the reason is still to come. */
+  if (!coproc_messenger_send_hello (self->messenger, g_variant_dict_end (&extra), &local_error)
+      && (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE)
+          || g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD)))
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  g_clear_error (&local_error);
+
+  hello = coproc_messenger_await_hello (self->messenger, setup->start_timeout_us, cancellable,
+                                        &local_error);
+  if (hello != NULL)
+    return TRUE;
+
+  if (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT))
+    {
+      g_autofree char *last_words = coproc_worker_run_dup_last_words (self);
+
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDSHAKE_TIMEOUT,
+                   "Worker %d (%s) did not greet in %.1f s and was killed%s",
+                   (int) coproc_process_get_pid (self->process), self->label,
+                   (double) setup->start_timeout_us / G_USEC_PER_SEC, last_words);
+    }
+  else
+    g_propagate_error (error, g_steal_pointer (&local_error));
+
+  return FALSE;
+}
+
+void
+coproc_worker_run_fail_start (CoprocWorkerRun *self)
+{
+  g_autoptr (CoprocMessenger) messenger = NULL;
+
+  g_mutex_lock (&self->lock);
+  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
+  while (self->process != NULL && !self->ended && self->stage != COPROC_STOP_GIVEN_UP)
+    g_cond_wait (&self->changed, &self->lock);
+  g_mutex_unlock (&self->lock);
+
+  messenger = steal_messenger (self);
+  if (messenger != NULL)
+    coproc_messenger_close (messenger);
+
+  g_mutex_lock (&self->lock);
+  self->greeting = FALSE;
+  coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_FAILED);
+  g_mutex_unlock (&self->lock);
+}
+
+gboolean
+coproc_worker_run_start (CoprocWorkerRun          *self,
+                         const CoprocWorkerSetup  *setup,
+                         GVariant                 *arguments,
+                         GCancellable             *cancellable,
+                         GError                  **error)
+{
+  self->label = g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point);
+  self->grace_us = setup->grace_us;
+
+  if (!spawn (self, setup, error) || !greet (self, setup, arguments, cancellable, error))
+    {
+      coproc_worker_run_fail_start (self);
+      return FALSE;
+    }
+
+  g_mutex_lock (&self->lock);
+  self->greeting = FALSE;
+  if (self->state == COPROC_WORKER_STATE_STARTING)
+    coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_RUNNING);
+  if (self->ended)
+    exit_locked (self);
+  g_mutex_unlock (&self->lock);
+
+  return TRUE;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Waiting for the end of a run: a thread on the condition, a task on sources of its own context.
+ */
+#include "worker/coproc-worker-run-private.h"
+
+#include "coproc-error.h"
+
+/* A task that waits. Everything but `done_source`'s being made ready happens in the task's context,
+ * so that no callback can run in the background thread, and none before the call has returned. */
+struct _CoprocWorkerWait
+{
+  CoprocWorkerRun *run;      /* (owned) */
+  GTask *task;               /* (owned) */
+  GSource *done_source;      /* made ready by the run, under its lock */
+  GSource *cancel_source;    /* (nullable) */
+  GSource *deadline_source;  /* (nullable) */
+};
+
+static gboolean
+is_over_locked (CoprocWorkerRun *self)
+{
+  return self->state == COPROC_WORKER_STATE_EXITED || self->state == COPROC_WORKER_STATE_FAILED;
+}
+
+/* What a wait for @self has come to. (lock) */
+static gboolean
+get_result_locked (CoprocWorkerRun *self, GError **error)
+{
+  if (is_over_locked (self))
+    return TRUE;
+  if (self->stage == COPROC_STOP_GIVEN_UP)
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                 "Worker %d (%s) cannot be killed: the kernel does not end it",
+                 (int) coproc_process_get_pid (self->process), self->label);
+  else
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                 "Worker %s did not end in the time given", self->label);
+
+  return FALSE;
+}
+
+void
+coproc_worker_run_wake_locked (CoprocWorkerRun *self)
+{
+  g_cond_broadcast (&self->changed);
+
+  if (is_over_locked (self) || self->stage == COPROC_STOP_GIVEN_UP)
+    for (guint i = 0; i < self->waits->len; i++)
+      g_source_set_ready_time (((CoprocWorkerWait *) self->waits->pdata[i])->done_source, 0);
+}
+
+/* --- a thread --- */
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  g_cond_broadcast (&self->changed);
+}
+
+gboolean
+coproc_worker_run_wait (CoprocWorkerRun *self, gint64 deadline, GCancellable *cancellable, GError **error)
+{
+  gboolean in_time = TRUE, result;
+  gulong handler = 0;
+
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), self, NULL);
+
+  g_mutex_lock (&self->lock);
+  while (!is_over_locked (self) && self->stage != COPROC_STOP_GIVEN_UP && in_time
+         && !g_cancellable_is_cancelled (cancellable))
+    {
+      if (deadline < 0)
+        g_cond_wait (&self->changed, &self->lock);
+      else
+        in_time = g_cond_wait_until (&self->changed, &self->lock, deadline);
+    }
+  if (is_over_locked (self) || !g_cancellable_set_error_if_cancelled (cancellable, error))
+    result = get_result_locked (self, error);
+  else
+    result = FALSE;
+  g_mutex_unlock (&self->lock);
+
+  g_cancellable_disconnect (cancellable, handler);
+
+  return result;
+}
+
+/* --- a task --- */
+
+static void
+drop_source (GSource **source)
+{
+  if (*source == NULL)
+    return;
+
+  g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+/* The wait is over: takes @error. In the task's context. */
+static void
+complete (CoprocWorkerWait *self, GError *error)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->task);
+
+  g_mutex_lock (&self->run->lock);
+  g_ptr_array_remove_fast (self->run->waits, self);
+  g_mutex_unlock (&self->run->lock);
+
+  drop_source (&self->done_source);
+  drop_source (&self->cancel_source);
+  drop_source (&self->deadline_source);
+  coproc_worker_run_unref (self->run);
+  g_free (self);
+
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+on_done (gpointer user_data)
+{
+  CoprocWorkerWait *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  g_mutex_lock (&self->run->lock);
+  get_result_locked (self->run, &error);
+  g_mutex_unlock (&self->run->lock);
+  complete (self, g_steal_pointer (&error));
+
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_wait_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  CoprocWorkerWait *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_set_error_if_cancelled (cancellable, &error);
+  complete (self, g_steal_pointer (&error));
+
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+done_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs done_source_funcs = { .dispatch = done_source_dispatch };
+
+static GSource *
+add_source (GSource *source, GTask *task, GSourceFunc callback, gpointer user_data)
+{
+  g_source_set_static_name (source, "coproc worker wait");
+  g_source_set_callback (source, callback, user_data, NULL);
+  g_source_set_priority (source, g_task_get_priority (task));
+  g_source_attach (source, g_task_get_context (task));
+
+  return source;
+}
+
+void
+coproc_worker_run_wait_task (CoprocWorkerRun *self, gint64 deadline, GTask *task)
+{
+  CoprocWorkerWait *wait = g_new0 (CoprocWorkerWait, 1);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  wait->run = coproc_worker_run_ref (self);
+  wait->task = task;
+  wait->done_source = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task, on_done, wait);
+  if (cancellable != NULL)
+    wait->cancel_source = add_source (g_cancellable_source_new (cancellable), task,
+                                      G_SOURCE_FUNC (on_wait_cancelled), wait);
+  if (deadline >= 0)
+    {
+      wait->deadline_source = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task,
+                                          on_done, wait);
+      g_source_set_ready_time (wait->deadline_source, deadline);
+    }
+
+  g_mutex_lock (&self->lock);
+  g_ptr_array_add (self->waits, wait);
+  coproc_worker_run_wake_locked (self);
+  g_mutex_unlock (&self->lock);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The messenger from JavaScript, through introspection alone.
+ */
+import Coproc from 'gi://Coproc?version=1';
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import System from 'system';
+
+import {equal, fails, number, pair, rejects, run, string, test, truthy, turn, until} from './tap.js';
+
+const {MessageKind} = Coproc;
+const unpack = variants => variants.map(v => v.deepUnpack());
+
+for (const name of ['receive', 'receive_message', 'call', 'send_message'])
+    Gio._promisify(Coproc.Messenger.prototype, `${name}_async`, `${name}_finish`);
+
+test('pair/types', () => {
+    for (const type of [Coproc.Messenger, Coproc.PriorityMessenger, Coproc.MultiMessenger]) {
+        const [workerEnd, hostEnd] = pair(type);
+        truthy(workerEnd instanceof type && hostEnd instanceof type);
+        equal(workerEnd.by_priority, type !== Coproc.MultiMessenger);
+    }
+});
+
+test('pair/visible-on-return', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_norequest(string('a'), null);
+    equal(workerEnd.available(null), 1);
+    equal(workerEnd.try_receive(null).deepUnpack(), 'a');
+    equal(workerEnd.try_receive(null), null);
+});
+
+test('pair/payload-types', () => {
+    const [workerEnd, hostEnd] = pair();
+    const payloads = [
+        new GLib.Variant('b', true),
+        new GLib.Variant('d', -Infinity),
+        string('grün'),
+        new GLib.Variant('ms', null),
+        new GLib.Variant('a{sv}', {a: number(1), b: string('two')}),
+        new GLib.Variant('()', []),
+    ];
+    for (const payload of payloads) {
+        hostEnd.send_norequest(payload, 'types');
+        truthy(workerEnd.receive_blocking('types', null).equal(payload), payload.print(true));
+    }
+});
+
+test('pair/no-variant', () => {
+    const [, hostEnd] = pair();
+    let thrown = null;
+    try {
+        hostEnd.send_norequest('text', null);
+    } catch (error) {
+        thrown = error;
+    }
+    truthy(thrown !== null);
+});
+
+test('channels/separate', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_norequest(number(1), 'a');
+    hostEnd.send_norequest(number(2), 'b');
+    hostEnd.send_norequest(number(3), null);
+    equal(workerEnd.receive_blocking('b', null).deepUnpack(), 2);
+    equal(workerEnd.receive_blocking(null, null).deepUnpack(), 3);
+    equal(workerEnd.receive_blocking('a', null).deepUnpack(), 1);
+});
+
+test('channels/receive-available', () => {
+    const [workerEnd, hostEnd] = pair(Coproc.MultiMessenger);
+    equal(workerEnd.receive_available('n').length, 0);
+    for (let i = 0; i < 10; i++)
+        hostEnd.send_norequest(number(i), 'n');
+    equal(unpack(workerEnd.receive_available('n')), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('channels/receive-any', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_norequest(string('x'), 'där');
+    const message = workerEnd.receive_any(5000000, null);
+    equal(message.get_channel(), 'där');
+    equal(message.get_kind(), MessageKind.NOREQUEST);
+    fails(Coproc.Error.TIMED_OUT, () => workerEnd.receive_any(0, null));
+});
+
+test('priorities/order', () => {
+    const [workerEnd, hostEnd] = pair();
+    for (const [value, priority] of [[1, 5], [2, -1], [3, Infinity], [4, -Infinity], [5, 5]]) {
+        const message = Coproc.Message.new_full(number(value), 'p', priority);
+        hostEnd.send_message(message, MessageKind.NOREQUEST);
+    }
+    hostEnd.send_norequest(number(6), 'p');
+    equal(unpack(workerEnd.receive_available('p')), [4, 2, 1, 5, 3, 6]);
+});
+
+test('priorities/in-payload', () => {
+    const [workerEnd, hostEnd] = pair();
+    [3, 1, 2].forEach((priority, i) => hostEnd.send_norequest(new GLib.Variant('a{sv}', {
+        i: number(i), priority: new GLib.Variant('d', priority),
+    }), null));
+    equal(workerEnd.receive_available(null).map(v => v.recursiveUnpack().i), [1, 2, 0]);
+});
+
+test('priorities/nan', () => {
+    const [, hostEnd] = pair();
+    const message = Coproc.Message.new_full(number(1), 'p', NaN);
+    fails(Coproc.Error.INVALID_PRIORITY, () => hostEnd.send_message(message, MessageKind.NOREQUEST));
+    equal(hostEnd.messages_sent('p'), 0);
+});
+
+test('requests/reply', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_request(string('ping'), 'r');
+    equal(hostEnd.remaining('r'), 1);
+    equal(workerEnd.receive_blocking('r', null).deepUnpack(), 'ping');
+    workerEnd.send_reply(string('pong'), 'r');
+    equal(hostEnd.receive_remaining('r', null).deepUnpack(), 'pong');
+    equal(hostEnd.receive_remaining('r', null), null);
+    equal(hostEnd.replies_received('r'), 1);
+});
+
+test('requests/multiple', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_request_multiple([1, 2, 3].map(number), 'm');
+    for (let i = 0; i < 3; i++)
+        workerEnd.send_reply(workerEnd.receive_blocking('m', null), 'm');
+    const got = [];
+    for (let v = hostEnd.receive_remaining('m', null); v; v = hostEnd.receive_remaining('m', null))
+        got.push(v.deepUnpack());
+    equal(got, [1, 2, 3]);
+});
+
+test('requests/reply-to-message', () => {
+    const [workerEnd, hostEnd] = pair(Coproc.MultiMessenger);
+    const serials = [1, 2].map(i => {
+        const [done, serial] = hostEnd.send_message(Coproc.Message.new_full(number(i), 'm', 0),
+            MessageKind.REQUEST);
+        truthy(done);
+        return serial;
+    });
+    const requests = [1, 2].map(() => workerEnd.receive_message('m', -1, null));
+    for (const request of requests.reverse())
+        workerEnd.reply(request, request.get_payload());
+    equal([1, 2].map(() => hostEnd.receive_message('m', -1, null).get_reply_serial()), serials.reverse());
+    fails(Coproc.Error.FAILED, () => workerEnd.reply(requests[0], string('twice')));
+});
+
+test('specials/error', () => {
+    const [workerEnd, hostEnd] = pair();
+    workerEnd.send_norequest(string('kept'), 's');
+    workerEnd.send_error(new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_FOUND, 'no such thing'));
+    const error = fails(Gio.IOErrorEnum.NOT_FOUND, () => hostEnd.available('s'), Gio.IOErrorEnum);
+    equal(error.message, 'no such thing');
+    equal(hostEnd.receive_blocking('s', null).deepUnpack(), 'kept');
+});
+
+test('specials/error-reply', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_request(string('x'), null);
+    const request = workerEnd.receive_message(null, -1, null);
+    workerEnd.reply_error(request, new GLib.Error(Coproc.Error, Coproc.Error.HANDLER, 'odd'));
+    const error = fails(Coproc.Error.HANDLER, () => hostEnd.receive_remaining(null, null));
+    truthy(error instanceof Coproc.Error);
+    equal(hostEnd.remaining(null), 0);
+});
+
+test('specials/close-request', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_close_request();
+    fails(Coproc.Error.CLOSE_REQUESTED, () => workerEnd.receive_blocking('elsewhere', null));
+    truthy(workerEnd.get_close_requested() && workerEnd.close_requested);
+});
+
+test('closing/last-words', () => {
+    const [workerEnd, hostEnd] = pair();
+    workerEnd.send_norequest(string('a'), 'w');
+    workerEnd.close();
+    workerEnd.close();
+    equal(hostEnd.receive_blocking('w', null).deepUnpack(), 'a');
+    fails(Coproc.Error.CLOSED, () => hostEnd.receive_blocking('w', null));
+    truthy(hostEnd.closed && hostEnd.get_closed());
+    fails(Coproc.Error.CLOSED, () => workerEnd.send_norequest(string('x'), null));
+});
+
+test('bytes/send-bytes', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_bytes(new Uint8Array([0, 1, 255]), 'bytes');
+    const message = workerEnd.receive_message('bytes', -1, null);
+    equal([...message.get_bytes().toArray()], [0, 1, 255]);
+    hostEnd.send_bytes(new Uint8Array(0), 'bytes');
+    equal(workerEnd.receive_message('bytes', -1, null).get_bytes().get_size(), 0);
+});
+
+test('bytes/mebibyte-budget', () => {
+    const [workerEnd, hostEnd] = pair();
+    const data = new Uint8Array(1 << 20).map((_, i) => i * 7);
+    const started = GLib.get_monotonic_time();
+    for (let i = 0; i < 8; i++) {
+        hostEnd.send_message(Coproc.Message.new_bytes(new GLib.Bytes(data)), MessageKind.NOREQUEST);
+        const got = workerEnd.receive_message(null, -1, null).get_bytes().toArray();
+        equal([got.length, got[12345]], [data.length, data[12345]]);
+    }
+    truthy(GLib.get_monotonic_time() - started < 5e6, 'the time for 8 MiB');
+});
+
+test('async/call', async () => {
+    const [workerEnd, hostEnd] = pair();
+    const calls = [1, 2, 3].map(i => hostEnd.call_async(number(i), 'c', -1, null));
+    for (let i = 0; i < 3; i++) {
+        const request = await workerEnd.receive_message_async('c', -1, null);
+        workerEnd.reply(request, number(request.get_payload().deepUnpack() * 2));
+    }
+    equal(unpack(await Promise.all(calls)), [2, 4, 6]);
+});
+
+test('async/receive-and-send', async () => {
+    const [workerEnd, hostEnd] = pair();
+    const got = workerEnd.receive_async('r', null);
+    truthy(await hostEnd.send_message_async(Coproc.Message.new_full(string('x'), 'r', 0),
+        MessageKind.NOREQUEST, null));
+    equal((await got).deepUnpack(), 'x');
+});
+
+test('async/cancel', async () => {
+    const [, hostEnd] = pair();
+    const cancellable = new Gio.Cancellable();
+    const call = hostEnd.call_async(string('x'), null, -1, cancellable);
+    cancellable.cancel();
+    cancellable.cancel();
+    await rejects(Gio.IOErrorEnum.CANCELLED, call, Gio.IOErrorEnum);
+    fails(Gio.IOErrorEnum.CANCELLED, () => hostEnd.receive_blocking(null, cancellable), Gio.IOErrorEnum);
+    await rejects(Coproc.Error.TIMED_OUT, hostEnd.call_async(string('x'), null, 1000, null));
+    equal(hostEnd.remaining(null), 0);
+});
+
+test('signals/listen', () => {
+    const [workerEnd, hostEnd] = pair();
+    const got = [];
+    workerEnd.connect('message::news', (messenger, message) => {
+        truthy(messenger === workerEnd);
+        got.push(message.get_payload().deepUnpack());
+    });
+    workerEnd.listen('news');
+    for (let i = 0; i < 3; i++)
+        hostEnd.send_norequest(number(i), 'news');
+    hostEnd.send_norequest(string('b'), 'quiet');
+    equal(got, []);
+    until(() => got.length === 3);
+    equal(got, [0, 1, 2]);
+    equal(workerEnd.receive_blocking('quiet', null).deepUnpack(), 'b');
+    workerEnd.unlisten('news');
+    hostEnd.send_norequest(string('c'), 'news');
+    equal(workerEnd.receive_blocking('news', null).deepUnpack(), 'c');
+});
+
+test('signals/error-received', () => {
+    const [workerEnd, hostEnd] = pair();
+    const got = [];
+    hostEnd.connect('error-received', (_, error) => got.push(error));
+    workerEnd.send_error(new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'hm'));
+    until(() => got.length);
+    equal(got[0].message, 'hm');
+    truthy(got[0].matches(Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY));
+});
+
+test('signals/close', () => {
+    const [workerEnd, hostEnd] = pair();
+    const got = [];
+    workerEnd.connect('close-requested', () => got.push('asked'));
+    workerEnd.connect('notify::closed', () => got.push('notified'));
+    workerEnd.connect('closed', (_, error) => got.push(error));
+    hostEnd.send_close_request();
+    until(() => got.length === 1);
+    hostEnd.close();
+    until(() => got.length === 3);
+    equal(got.sort(), ['asked', 'notified', null].sort());
+});
+
+test('signals/exception-in-handler', () => {
+    const [workerEnd, hostEnd] = pair();
+    let n = 0;
+    workerEnd.connect('message::x', () => {
+        n++;
+        throw new Error('on purpose');
+    });
+    workerEnd.listen('x');
+    for (let i = 0; i < 3; i++) {
+        GLib.test_expect_message('Gjs', GLib.LogLevelFlags.LEVEL_CRITICAL, '*on purpose*');
+        hostEnd.send_norequest(number(i), 'x');
+    }
+    until(() => n === 3);
+    GLib.test_assert_expected_messages_internal('Gjs', 'test-messenger.js', 0, '');
+});
+
+const Fixed = GObject.registerClass(class Fixed extends Coproc.Messenger {
+    vfunc_get_priority(payload) {
+        const text = payload.deepUnpack();
+        if (text === 'js')
+            throw new Error('no such priority');
+        if (text === 'glib')
+            throw new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'busy');
+        return [text !== 'false', text.length + 0.5];
+    }
+});
+
+test('subclass/get-priority', () => {
+    const [workerEnd, hostEnd] = pair(Fixed);
+    truthy(hostEnd instanceof Fixed);
+    for (const text of ['ccc', 'a', 'bb'])
+        hostEnd.send_norequest(string(text), null);
+    const got = [1, 2, 3].map(() => workerEnd.receive_message(null, 0, null));
+    equal(got.map(m => m.get_payload().deepUnpack()), ['a', 'bb', 'ccc']);
+    equal(got.map(m => m.get_priority()), [1.5, 2.5, 3.5]);
+});
+
+test('subclass/errors', () => {
+    const [, hostEnd] = pair(Fixed);
+    fails(Gio.IOErrorEnum.BUSY, () => hostEnd.send_norequest(string('glib'), null), Gio.IOErrorEnum);
+    fails(Coproc.Error.HANDLER, () => hostEnd.send_norequest(string('false'), null));
+    let thrown = null;
+    try {
+        hostEnd.send_norequest(string('js'), null);
+    } catch (error) {
+        thrown = error;
+    }
+    truthy(`${thrown}`.includes('no such priority'), `${thrown}`);
+    equal(hostEnd.messages_sent(null), 0);
+});
+
+/* Calls from a scope that is gone when it returns. (A promise would do, but what Gio._promisify makes
+ * keeps its object until the answer is there.) */
+function callAndDrop(done) {
+    const [, hostEnd] = pair();
+    for (let i = 0; i < 5; i++)
+        hostEnd._original_call_async(number(i), null, -1, null, done);
+}
+
+test('lifetime/pending-and-dropped', () => {
+    const codes = [];
+    callAndDrop((source, result) => {
+        try {
+            source.call_finish(result);
+            codes.push('answered');
+        } catch (error) {
+            codes.push(error.matches(Coproc.Error, Coproc.Error.CLOSED));
+        }
+    });
+    until(() => {
+        System.gc();
+        return codes.length >= 5;
+    });
+    turn();
+    equal(codes, [true, true, true, true, true]);
+});
+
+test('lifetime/many-collected', () => {
+    const count = () => [...fds()].length;
+    const before = count();
+    for (let i = 0; i < 50; i++) {
+        const [workerEnd, hostEnd] = pair();
+        workerEnd.listen('x');
+        workerEnd.connect('message::x', () => hostEnd.close());
+        hostEnd.send_norequest(string('x'), 'x');
+    }
+    until(() => {
+        System.gc();
+        return count() <= before + 4;
+    });
+});
+
+function* fds() {
+    const folder = Gio.File.new_for_path('/proc/self/fd')
+        .enumerate_children('standard::name', Gio.FileQueryInfoFlags.NONE, null);
+    for (let info = folder.next_file(null); info; info = folder.next_file(null))
+        yield info.get_name();
+    folder.close(null);
+}
+
+await run();

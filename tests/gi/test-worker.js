@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Workers from JavaScript, through introspection alone.
+ */
+import Coproc from 'gi://Coproc?version=1';
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+
+import {equal, fails, number, rejects, run, string, test, truthy, turn, until} from './tap.js';
+
+const SECOND = 1000000;
+const {WorkerResource, WorkerState} = Coproc;
+
+for (const name of ['start', 'join', 'stop'])
+    Gio._promisify(WorkerResource.prototype, `${name}_async`, `${name}_finish`);
+Gio._promisify(Coproc.Messenger.prototype, 'call_async', 'call_finish');
+
+function echo() {
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.start(null, null);
+    return worker;
+}
+
+function kill(pid, signal) {
+    truthy(GLib.spawn_command_line_sync(`kill -${signal} ${pid}`)[0]);
+}
+
+test('new', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    equal(worker.get_messenger(), null);
+    equal(worker.get_pid(), 0);
+    equal(worker.state, WorkerState.NEW);
+    fails(Coproc.Error.NOT_ALIVE, () => worker.terminate());
+    fails(Coproc.Error.NOT_ALIVE, () => worker.join(-1, null));
+    truthy(worker.stop(SECOND));
+});
+
+test('echo', () => {
+    const worker = echo();
+    truthy(worker.is_alive());
+    const messenger = worker.get_messenger();
+    equal(messenger.peer_pid, worker.get_pid());
+    messenger.send_request_multiple([1, 2, 3].map(number), 'jobs');
+    const got = [];
+    for (let v = messenger.receive_remaining('jobs', null); v; v = messenger.receive_remaining('jobs', null))
+        got.push(v.deepUnpack());
+    equal(got, [1, 2, 3]);
+    equal(messenger.call(string('x'), 'c', -1, null).deepUnpack(), 'x');
+    truthy(worker.stop(5 * SECOND));
+    truthy(worker.stop(5 * SECOND));
+    equal([worker.is_alive(), worker.get_exit_status(), worker.get_term_signal()], [false, 0, 0]);
+    fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
+});
+
+test('async', async () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    const exits = [];
+    worker.connect('exited', (_, status, signal) => exits.push([status, signal]));
+    truthy(await worker.start_async(null, null));
+    const calls = [1, 2, 3].map(i => worker.get_messenger().call_async(number(i), 'c', -1, null));
+    equal((await Promise.all(calls)).map(v => v.deepUnpack()), [1, 2, 3]);
+    truthy(await worker.join_async(30 * SECOND, null));
+    truthy(await worker.stop_async(SECOND, null));
+    until(() => exits.length);
+    equal(exits, [[0, 0]]);
+    equal(worker.state, WorkerState.EXITED);
+});
+
+test('join-keeps-replies', () => {
+    const worker = echo();
+    const messenger = worker.get_messenger();
+    messenger.send_request_multiple([1, 2].map(number), 'j');
+    messenger.call(string('last'), null, -1, null);
+    truthy(worker.join(30 * SECOND, null));
+    equal([1, 2].map(() => messenger.receive_remaining('j', null).deepUnpack()), [1, 2]);
+    equal(messenger.receive_remaining('j', null), null);
+});
+
+test('terminate', () => {
+    const worker = echo();
+    fails(Coproc.Error.ALREADY_ALIVE, () => worker.start(null, null));
+    truthy(worker.terminate());
+    truthy(!worker.is_alive());
+    fails(Coproc.Error.NOT_ALIVE, () => worker.terminate());
+});
+
+test('killed', async () => {
+    const worker = echo();
+    const messenger = worker.get_messenger();
+    const pid = worker.get_pid();
+    kill(pid, 'STOP');
+    const call = messenger.call_async(string('x'), null, -1, null);
+    kill(pid, 'KILL');
+    let error = null;
+    try {
+        await call;
+    } catch (e) {
+        error = e;
+    }
+    truthy(error.matches(Coproc.Error, Coproc.Error.WORKER_DIED) ||
+        error.matches(Coproc.Error, Coproc.Error.NOT_STARTED), `${error}`);
+    truthy(error.message.includes('signal KILL') && error.message.includes(`${pid}`), error.message);
+    until(() => !worker.is_alive());
+    equal([worker.get_exit_status(), worker.get_term_signal()], [-1, 9]);
+});
+
+test('restart', () => {
+    const worker = echo();
+    const first = worker.get_messenger();
+    first.send_request(string('x'), 'r');
+    kill(worker.get_pid(), 'KILL');
+    until(() => !worker.is_alive());
+    truthy(worker.start(null, null));
+    const second = worker.get_messenger();
+    truthy(first !== second);
+    equal(second.requests_sent('r'), 0);
+    equal(second.call(string('y'), 'r', -1, null).deepUnpack(), 'y');
+    worker.stop(SECOND);
+});
+
+test('messenger-signals', () => {
+    const worker = echo();
+    const messenger = worker.get_messenger();
+    const got = [];
+    messenger.connect('message::m', (_, message) => got.push(message.get_payload().deepUnpack()));
+    messenger.listen('m');
+    messenger.send_request_multiple([1, 2].map(number), 'm');
+    until(() => got.length === 2);
+    equal(got, [1, 2]);
+    worker.stop(SECOND);
+});
+
+test('messenger-type', () => {
+    const Mine = GObject.registerClass(class MineWorker extends Coproc.Messenger {
+        vfunc_get_priority(payload) {
+            return [true, payload.deepUnpack()];
+        }
+    });
+    const worker = new WorkerResource({plugin: 'echo', entry_point: 'echo', messenger_type: Mine});
+    worker.start(null, null);
+    truthy(worker.get_messenger() instanceof Mine);
+    equal(worker.get_messenger().call(number(1), null, -1, null).deepUnpack(), 1);
+    worker.stop(SECOND);
+});
+
+test('start-fails', async () => {
+    const absent = WorkerResource.new('no-such-plugin', 'echo');
+    fails(Coproc.Error.PLUGIN_NOT_FOUND, () => absent.start(null, null));
+    equal(absent.state, WorkerState.FAILED);
+    const worker = WorkerResource.new('echo', 'no-such-entry');
+    await rejects(Coproc.Error.PLUGIN_SYMBOL, worker.start_async(null, null));
+    const cancellable = new Gio.Cancellable();
+    cancellable.cancel();
+    await rejects(Gio.IOErrorEnum.CANCELLED, WorkerResource.new('echo', 'echo')
+        .start_async(null, cancellable), Gio.IOErrorEnum);
+});
+
+test('text-count', () => {
+    const worker = WorkerResource.new('text', 'count');
+    worker.start(null, null);
+    const [file] = Gio.File.new_tmp('coproc-XXXXXX.txt');
+    file.replace_contents('one two\nthree\n', null, false, Gio.FileCreateFlags.NONE, null);
+    const payload = new GLib.Variant('a{sv}', {path: string(file.get_path())});
+    const got = worker.get_messenger().call(payload, null, -1, null).recursiveUnpack();
+    equal([got.lines, got.words, got.bytes].map(Number), [2, 3, 14]);
+    file.delete(null);
+    worker.stop(SECOND);
+});
+
+test('plugins', () => {
+    const plugins = [...Coproc.Plugin.list()];
+    const plugin = plugins.find(p => p.get_name() === 'echo');
+    truthy(plugins.some(p => p.get_name() === 'text'));
+    equal(Coproc.Plugin.inspect(plugin.get_path()).get_entry_points().sort(), ['echo', 'identity', 'sink']);
+    fails(Coproc.Error.PLUGIN_NOT_FOUND, () => Coproc.Plugin.inspect('/no/such.so'));
+    turn();
+});
+
+await run();

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""The programs in the README run as shown."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from coprocgi import Case, main
+
+ROOT = os.environ["COPROC_TEST_SRCDIR"]
+
+
+def readme():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return file.read()
+
+
+def program(language):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.S | re.M)
+    assert len(blocks) == 1, f"{len(blocks)} blocks in {language}"
+    return blocks[0]
+
+
+class Readme(Case):
+    def run_program(self, language, name, commands):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(program(language))
+            for command in commands:
+                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "Hello!\n")
+
+    def test_c(self):
+        compile_command = re.search(r"^In C \(`(.*)`\):$", readme(), re.M).group(1)
+        self.run_program("c", "hello.c", [["sh", "-c", compile_command], ["./a.out"]])
+
+    def test_python(self):
+        self.run_program("python", "hello.py", [[sys.executable, "hello.py"]])
+
+    def test_js(self):
+        if shutil.which("gjs") is None:
+            self.skipTest("gjs is not installed")
+        self.run_program("js", "hello.js", [["gjs", "-m", "hello.js"]])
+
+    def test_links(self):
+        """What the pages of the top level link to is there."""
+        for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+            with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+                for target in re.findall(r"\]\(([^)#:]+)\)", file.read()):
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, target)), f"{page}: {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""Workers from Python, through introspection alone."""
+
+import gc
+import os
+import signal
+import tempfile
+import threading
+import weakref
+
+from coprocgi import Case, Coproc, Gio, GLib, SECOND, main, number, open_fds, string, turn
+from coprocgi import until
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def has_child():
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return True
+    except ChildProcessError:
+        return False
+
+
+class Worker(Case):
+    def setUp(self):
+        self.worker = Coproc.WorkerResource.new("echo", "echo")
+
+    def tearDown(self):
+        if self.worker is not None:
+            self.worker.stop(SECOND)
+        until(lambda: not has_child())
+
+    def start(self):
+        self.assertTrue(self.worker.start(None, None))
+        return self.worker.get_messenger()
+
+    def test_new(self):
+        self.assertIsNone(self.worker.get_messenger())
+        self.assertFalse(self.worker.is_alive())
+        self.assertEqual(self.worker.get_pid(), 0)
+        self.assertEqual(self.worker.props.state, Coproc.WorkerState.NEW)
+        self.assertEqual(self.worker.props.mode, Coproc.WorkerMode.PROCESS)
+        self.assertFails(Coproc.Error.NOT_ALIVE, self.worker.terminate)
+        self.assertFails(Coproc.Error.NOT_ALIVE, self.worker.join, -1, None)
+        self.assertTrue(self.worker.stop(SECOND))
+
+    def test_echo(self):
+        messenger = self.start()
+        self.assertTrue(self.worker.is_alive())
+        self.assertEqual(self.worker.props.state, Coproc.WorkerState.RUNNING)
+        self.assertNotIn(self.worker.get_pid(), (0, os.getpid()))
+        self.assertEqual(messenger.props.peer_pid, self.worker.get_pid())
+        messenger.send_request_multiple([number(i) for i in range(50)], "jobs")
+        got = []
+        while True:
+            reply = messenger.receive_remaining("jobs")
+            if reply is None:
+                break
+            got.append(reply.unpack())
+        self.assertEqual(got, list(range(50)))
+        self.assertEqual(messenger.call(string("x"), "c", -1).unpack(), "x")
+
+    def test_stop(self):
+        messenger = self.start()
+        pid = self.worker.get_pid()
+        self.assertTrue(self.worker.stop(5 * SECOND))
+        self.assertTrue(self.worker.stop(5 * SECOND))
+        self.assertFalse(self.worker.is_alive())
+        self.assertFalse(is_running(pid))
+        self.assertEqual(self.worker.props.state, Coproc.WorkerState.EXITED)
+        self.assertEqual(self.worker.get_exit_status(), 0)
+        self.assertEqual(self.worker.get_term_signal(), 0)
+        self.assertEqual(self.worker.get_pid(), 0)
+        self.assertFails(Coproc.Error.CLOSED, messenger.receive_blocking, None)
+
+    def test_join_keeps_replies(self):
+        messenger = self.start()
+        messenger.send_request_multiple([number(i) for i in range(5)], "j")
+        self.assertEqual(messenger.call(string("last"), None, -1).unpack(), "last")
+        self.assertTrue(self.worker.join(30 * SECOND, None))
+        self.assertTrue(self.worker.join(30 * SECOND, None))
+        got = [messenger.receive_remaining("j").unpack() for _ in range(5)]
+        self.assertEqual(got, list(range(5)))
+        self.assertIsNone(messenger.receive_remaining("j"))
+
+    def test_terminate(self):
+        self.start()
+        pid = self.worker.get_pid()
+        self.assertTrue(self.worker.terminate())
+        self.assertFalse(is_running(pid))
+        self.assertFails(Coproc.Error.NOT_ALIVE, self.worker.terminate)
+
+    def test_already_alive(self):
+        self.start()
+        self.assertFails(Coproc.Error.ALREADY_ALIVE, self.worker.start, None, None)
+
+    def test_killed(self):
+        messenger = self.start()
+        pid = self.worker.get_pid()
+        os.kill(pid, signal.SIGKILL)
+        error = self.assertFails(Coproc.Error.WORKER_DIED, messenger.receive_blocking, None)
+        self.assertIn(str(pid), error.message)
+        self.assertIn("signal KILL", error.message)
+        until(lambda: not self.worker.is_alive())
+        self.assertEqual(self.worker.get_term_signal(), signal.SIGKILL)
+        self.assertEqual(self.worker.get_exit_status(), -1)
+
+    def test_killed_during_call(self):
+        messenger = self.start()
+        os.kill(self.worker.get_pid(), signal.SIGSTOP)
+        codes = []
+
+        def done(source, result):
+            try:
+                source.call_finish(result)
+            except GLib.Error as error:
+                codes.append(error)
+
+        for _ in range(3):
+            messenger.call_async(string("x"), None, -1, None, done)
+        os.kill(self.worker.get_pid(), signal.SIGKILL)
+        until(lambda: len(codes) == 3)
+        turn()
+        self.assertEqual(len(codes), 3)
+        for error in codes:
+            self.assertTrue(error.matches(Coproc.error_quark(), Coproc.Error.WORKER_DIED)
+                            or error.matches(Coproc.error_quark(), Coproc.Error.NOT_STARTED))
+            self.assertIn("signal KILL", error.message)
+
+    def test_restart(self):
+        first = self.start()
+        first.send_request(string("x"), "r")
+        pid = self.worker.get_pid()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not self.worker.is_alive())
+        second = self.start()
+        self.assertIsNot(first, second)
+        self.assertNotEqual(self.worker.get_pid(), pid)
+        self.assertEqual(second.requests_sent("r"), 0)
+        self.assertEqual(second.call(string("y"), "r", -1).unpack(), "y")
+
+    def test_signals(self):
+        exits, states = [], []
+        self.worker.connect("exited", lambda w, status, term: exits.append((status, term)))
+        self.worker.connect("notify::state", lambda w, p: states.append(w.props.state))
+        self.start()
+        self.worker.stop(5 * SECOND)
+        until(lambda: exits)
+        self.assertEqual(exits, [(0, 0)])
+        until(lambda: states and states[-1] == Coproc.WorkerState.EXITED)
+
+    def test_async(self):
+        seen = []
+        self.worker.start_async(None, None, lambda w, r: seen.append(w.start_finish(r)))
+        until(lambda: seen)
+        self.assertEqual(seen, [True])
+        self.assertTrue(self.worker.is_alive())
+        self.worker.join_async(30 * SECOND, None, lambda w, r: seen.append(w.join_finish(r)))
+        until(lambda: len(seen) == 2)
+        self.assertFalse(self.worker.is_alive())
+        self.worker.stop_async(SECOND, None, lambda w, r: seen.append(w.stop_finish(r)))
+        until(lambda: len(seen) == 3)
+        self.assertEqual(seen, [True] * 3)
+
+    def test_messenger_type(self):
+        self.worker.props.messenger_type = Coproc.MultiMessenger
+        self.assertIsInstance(self.start(), Coproc.MultiMessenger)
+
+    def test_messenger_subclass(self):
+        class Mine(Coproc.Messenger):
+            def do_get_priority(self, payload):
+                return True, float(payload.unpack())
+
+        self.worker.props.messenger_type = Mine
+        messenger = self.start()
+        self.assertIsInstance(messenger, Mine)
+        messenger.send_request_multiple([number(3), number(1), number(2)], "p")
+        self.assertEqual(messenger.call(number(9), None, -1).unpack(), 9)
+        got = [messenger.receive_message("p", -1) for _ in range(3)]
+        self.assertEqual([m.get_priority() for m in got], sorted(m.get_priority() for m in got))
+
+    def test_dropped(self):
+        self.start()
+        fds = open_fds()
+        pid = self.worker.get_pid()
+        reference = weakref.ref(self.worker)
+        self.worker = None
+        gc.collect()
+        until(lambda: reference() is None)
+        until(lambda: not is_running(pid))
+        until(lambda: open_fds() < fds)
+
+    def test_start_fails(self):
+        for plugin, entry_point, code in (
+            ("no-such-plugin", "echo", Coproc.Error.PLUGIN_NOT_FOUND),
+            ("echo", "no-such-entry", Coproc.Error.PLUGIN_SYMBOL),
+            ("/etc/passwd", "echo", Coproc.Error.PLUGIN_REFUSED),
+        ):
+            worker = Coproc.WorkerResource.new(plugin, entry_point)
+            error = self.assertFails(code, worker.start, None, None)
+            self.assertIn(entry_point if entry_point != "echo" else plugin, error.message)
+            self.assertEqual(worker.props.state, Coproc.WorkerState.FAILED)
+            self.assertFalse(worker.is_alive())
+
+    def test_bad_arguments(self):
+        with self.assertRaises(GLib.Error) as caught:
+            self.worker.start(GLib.Variant("s", "not a dictionary"), None)
+        self.assertEqual(caught.exception.domain, "coproc-error-quark")
+        self.assertFalse(self.worker.is_alive())
+        self.assertTrue(self.worker.start(GLib.Variant("a{sv}", {"any": number(1)}), None))
+
+    def test_cancelled_start(self):
+        cancellable = Gio.Cancellable()
+        cancellable.cancel()
+        self.assertCancelled(self.worker.start, None, cancellable)
+        self.assertFalse(self.worker.is_alive())
+
+    def test_environment(self):
+        self.worker.props.environment = ["PATH=/usr/bin", "COPROC_TEST=1"]
+        self.assertEqual(self.worker.props.environment, ["PATH=/usr/bin", "COPROC_TEST=1"])
+        self.start()
+        with open(f"/proc/{self.worker.get_pid()}/environ", "rb") as file:
+            self.assertIn(b"COPROC_TEST=1", file.read().split(b"\0"))
+
+    def test_thread_of_signals(self):
+        """The signals come in the context of the construction, from whatever thread it is stopped."""
+        seen = []
+        self.worker.connect("exited", lambda *_: seen.append(threading.current_thread()))
+        self.start()
+        thread = threading.Thread(target=self.worker.stop, args=(5 * SECOND,))
+        thread.start()
+        thread.join()
+        self.assertEqual(seen, [])
+        until(lambda: seen)
+        self.assertEqual(seen, [threading.main_thread()])
+
+
+class Text(Case):
+    def test_count(self):
+        worker = Coproc.WorkerResource.new("text", "count")
+        worker.start(None, None)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.write("one two\nthree\n")
+            file.flush()
+            payload = GLib.Variant("a{sv}", {"path": string(file.name)})
+            got = worker.get_messenger().call(payload, None, -1).unpack()
+        self.assertEqual((got["lines"], got["words"], got["bytes"]), (2, 3, 14))
+        missing = GLib.Variant("a{sv}", {"path": string("/no/such/file")})
+        with self.assertRaises(GLib.Error) as caught:
+            worker.get_messenger().call(missing, None, -1)
+        self.assertIn("/no/such/file", caught.exception.message)
+        self.assertTrue(worker.is_alive())
+        worker.stop(SECOND)
+
+
+class Plugins(Case):
+    def test_list(self):
+        plugins = Coproc.Plugin.list()
+        self.assertIsInstance(plugins, Gio.ListModel)
+        names = [plugin.get_name() for plugin in plugins]
+        self.assertIn("echo", names)
+        self.assertIn("text", names)
+
+    def test_inspect(self):
+        by_name = {plugin.get_name(): plugin for plugin in Coproc.Plugin.list()}
+        echo = Coproc.Plugin.inspect(by_name["echo"].get_path())
+        self.assertEqual(echo.get_name(), "echo")
+        self.assertEqual(sorted(echo.get_entry_points()), ["echo", "identity", "sink"])
+        self.assertTrue(echo.get_version())
+        self.assertTrue(echo.get_description())
+        self.assertTrue(echo.get_entry_point_description("sink"))
+        self.assertIsNone(echo.get_entry_point_description("nothing"))
+
+    def test_inspect_fails(self):
+        self.assertFails(Coproc.Error.PLUGIN_REFUSED, Coproc.Plugin.inspect, "/etc/passwd")
+        self.assertFails(Coproc.Error.PLUGIN_NOT_FOUND, Coproc.Plugin.inspect, "/no/such.so")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * To be preloaded: makes the system calls on pipes as unhelpful as they may be. COPROC_FAULT is
+ * "SEED,PERCENT": so often a read or write is short, is interrupted, or, where the descriptor is
+ * non-blocking, would block; and a poll is interrupted. COPROC_TEST_PIPE is the size in bytes that
+ * pipes have, whatever a program asks for.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MAX_IOV 1024 /* what the system takes */
+
+ssize_t shim_read (int fd, void *data, size_t size) __asm__ ("read");
+ssize_t shim_write (int fd, const void *data, size_t size) __asm__ ("write");
+ssize_t shim_readv (int fd, const struct iovec *parts, int n) __asm__ ("readv");
+ssize_t shim_writev (int fd, const struct iovec *parts, int n) __asm__ ("writev");
+int shim_poll (struct pollfd *fds, nfds_t n, int timeout) __asm__ ("poll");
+int shim_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+                const sigset_t *mask) __asm__ ("ppoll");
+int shim_epoll_wait (int fd, struct epoll_event *events, int n, int timeout) __asm__ ("epoll_wait");
+int shim_pipe2 (int fds[2], int flags) __asm__ ("pipe2");
+int shim_fcntl (int fd, int command, ...) __asm__ ("fcntl");
+int shim_fcntl64 (int fd, int command, ...) __asm__ ("fcntl64");
+
+typedef enum
+{
+  FAULT_NONE,
+  FAULT_SHORT,
+  FAULT_INTERRUPTED,
+  FAULT_WOULD_BLOCK,
+} Fault;
+
+static atomic_uint_fast64_t state;
+static unsigned percent;
+static int pipe_size; /* 0: as it comes */
+
+static ssize_t (*real_readv) (int, const struct iovec *, int);
+static ssize_t (*real_writev) (int, const struct iovec *, int);
+static ssize_t (*real_read) (int, void *, size_t);
+static ssize_t (*real_write) (int, const void *, size_t);
+static int (*real_poll) (struct pollfd *, nfds_t, int);
+static int (*real_ppoll) (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+static int (*real_epoll_wait) (int, struct epoll_event *, int, int);
+static int (*real_pipe2) (int[2], int);
+static int (*real_fcntl) (int, int, ...);
+
+static void __attribute__ ((constructor))
+shim_init (void)
+{
+  const char *setting = getenv ("COPROC_FAULT");
+  const char *size = getenv ("COPROC_TEST_PIPE");
+  char *end = NULL;
+
+  *(void **) &real_readv = dlsym (RTLD_NEXT, "readv");
+  *(void **) &real_writev = dlsym (RTLD_NEXT, "writev");
+  *(void **) &real_read = dlsym (RTLD_NEXT, "read");
+  *(void **) &real_write = dlsym (RTLD_NEXT, "write");
+  *(void **) &real_poll = dlsym (RTLD_NEXT, "poll");
+  *(void **) &real_ppoll = dlsym (RTLD_NEXT, "ppoll");
+  *(void **) &real_epoll_wait = dlsym (RTLD_NEXT, "epoll_wait");
+  *(void **) &real_pipe2 = dlsym (RTLD_NEXT, "pipe2");
+  *(void **) &real_fcntl = dlsym (RTLD_NEXT, "fcntl");
+  if (size != NULL)
+    pipe_size = atoi (size);
+  if (setting == NULL)
+    return;
+  atomic_store (&state, strtoull (setting, &end, 0) * 0x9e3779b97f4a7c15u + 1);
+  if (end != NULL && *end == ',')
+    percent = (unsigned) strtoul (end + 1, NULL, 0);
+}
+
+/* A number without pattern; one sequence for all threads. */
+static uint64_t
+draw (void)
+{
+  uint64_t value = atomic_fetch_add (&state, 0x9e3779b97f4a7c15u);
+
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
+  return value ^ (value >> 31);
+}
+
+static Fault
+choose (int fd)
+{
+  struct stat info;
+  int saved = errno;
+  int flags;
+  Fault fault = FAULT_NONE;
+
+  if (percent > 0 && draw () % 100 < percent && fstat (fd, &info) == 0 && S_ISFIFO (info.st_mode))
+    {
+      flags = real_fcntl (fd, F_GETFL);
+      fault = (Fault) (FAULT_SHORT + draw () % ((flags & O_NONBLOCK) != 0 ? 3 : 2));
+    }
+  errno = saved;
+  return fault;
+}
+
+/* What a faulty call returns, 0: it goes on, perhaps shortened. */
+static ssize_t
+fail_with (Fault fault)
+{
+  if (fault == FAULT_INTERRUPTED || fault == FAULT_WOULD_BLOCK)
+    {
+      errno = fault == FAULT_INTERRUPTED ? EINTR : EAGAIN;
+      return -1;
+    }
+  return 0;
+}
+
+static size_t
+shorten (Fault fault, size_t size)
+{
+  return fault == FAULT_SHORT && size > 1 ? 1 + draw () % (size - 1) : size;
+}
+
+ssize_t
+shim_read (int fd, void *data, size_t size)
+{
+  Fault fault = choose (fd);
+
+  return fail_with (fault) < 0 ? -1 : real_read (fd, data, shorten (fault, size));
+}
+
+ssize_t
+shim_write (int fd, const void *data, size_t size)
+{
+  Fault fault = choose (fd);
+
+  return fail_with (fault) < 0 ? -1 : real_write (fd, data, shorten (fault, size));
+}
+
+/* Copies @n parts to @out, cut in the middle of one. Returns: how many are left */
+static int
+shorten_parts (struct iovec *out, const struct iovec *parts, int n)
+{
+  size_t total = 0, left;
+  int count = 0;
+
+  for (int i = 0; i < n; i++)
+    total += parts[i].iov_len;
+  left = shorten (FAULT_SHORT, total);
+  while (count < n && left > 0)
+    {
+      out[count] = parts[count];
+      if (out[count].iov_len > left)
+        out[count].iov_len = left;
+      left -= out[count].iov_len;
+      count++;
+    }
+  return count;
+}
+
+ssize_t
+shim_readv (int fd, const struct iovec *parts, int n)
+{
+  struct iovec some[MAX_IOV];
+  Fault fault = choose (fd);
+
+  if (fail_with (fault) < 0)
+    return -1;
+  if (fault == FAULT_SHORT && n > 0 && n <= MAX_IOV)
+    return real_readv (fd, some, shorten_parts (some, parts, n));
+  return real_readv (fd, parts, n);
+}
+
+ssize_t
+shim_writev (int fd, const struct iovec *parts, int n)
+{
+  struct iovec some[MAX_IOV];
+  Fault fault = choose (fd);
+
+  if (fail_with (fault) < 0)
+    return -1;
+  if (fault == FAULT_SHORT && n > 0 && n <= MAX_IOV)
+    return real_writev (fd, some, shorten_parts (some, parts, n));
+  return real_writev (fd, parts, n);
+}
+
+/* Only calls that wait are interrupted. */
+static int
+interrupts (int timeout)
+{
+  if (percent == 0 || timeout == 0 || draw () % 100 >= percent)
+    return 0;
+  errno = EINTR;
+  return 1;
+}
+
+int
+shim_poll (struct pollfd *fds, nfds_t n, int timeout)
+{
+  return interrupts (timeout) ? -1 : real_poll (fds, n, timeout);
+}
+
+int
+shim_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+  int waits = timeout == NULL || timeout->tv_sec != 0 || timeout->tv_nsec != 0;
+
+  return interrupts (waits) ? -1 : real_ppoll (fds, n, timeout, mask);
+}
+
+int
+shim_epoll_wait (int fd, struct epoll_event *events, int n, int timeout)
+{
+  return interrupts (timeout) ? -1 : real_epoll_wait (fd, events, n, timeout);
+}
+
+int
+shim_pipe2 (int fds[2], int flags)
+{
+  int result = real_pipe2 (fds, flags);
+
+  if (result == 0 && pipe_size > 0)
+    real_fcntl (fds[1], F_SETPIPE_SZ, pipe_size);
+  return result;
+}
+
+/* Every command takes a pointer, an int, or nothing: all pass as a pointer here. */
+int
+shim_fcntl (int fd, int command, ...)
+{
+  va_list args;
+  void *argument;
+
+  va_start (args, command);
+  argument = va_arg (args, void *);
+  va_end (args);
+  if (command == F_SETPIPE_SZ && pipe_size > 0)
+    {
+      errno = EPERM;
+      return -1;
+    }
+  return real_fcntl (fd, command, argument);
+}
+
+int
+shim_fcntl64 (int fd, int command, ...)
+{
+  va_list args;
+  void *argument;
+
+  va_start (args, command);
+  argument = va_arg (args, void *);
+  va_end (args);
+  return shim_fcntl (fd, command, argument);
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The life of a worker. The cases w1 to w13 are the defects of the model that must not come back.
+ */
+#include "worker-util.h"
+
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND G_USEC_PER_SEC
+
+static void
+on_state (CoprocWorkerResource *worker, GParamSpec *pspec, gpointer user_data)
+{
+  (*(guint *) user_data)++;
+}
+
+static void
+test_lifecycle (void)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+  CoprocMessenger *first, *second;
+  Exited exited = { 0 };
+  guint n_states = 0;
+
+  g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &exited);
+  g_signal_connect (worker, "notify::state", G_CALLBACK (on_state), &n_states);
+  g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_NEW);
+  g_assert_null (coproc_worker_resource_get_messenger (worker));
+  g_assert_cmpint (coproc_worker_resource_get_pid (worker), ==, 0);
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, -1);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, 0);
+
+  start_worker (worker, NULL);
+  g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_RUNNING);
+  g_assert_true (coproc_worker_resource_is_alive (worker));
+  g_assert_cmpint (coproc_worker_resource_get_pid (worker), >, 0);
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, -1);
+  assert_call (worker, "hello");
+  first = g_object_ref (coproc_worker_resource_get_messenger (worker));
+  assert_stop (worker, 10 * SECOND);
+  g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_EXITED);
+  g_assert_cmpint (coproc_worker_resource_get_pid (worker), ==, 0);
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 0);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, 0);
+  coproc_test_until (exited.n == 1 && n_states >= 3);
+  g_assert_cmpint (exited.status, ==, 0);
+  g_assert_true (exited.thread == g_thread_self ());
+
+  start_worker (worker, NULL);
+  second = coproc_worker_resource_get_messenger (worker);
+  g_assert_true (first != second);
+  g_assert_cmpuint (coproc_messenger_requests_sent (second, NULL), ==, 0);
+  assert_call (worker, "again");
+  assert_stop (worker, 10 * SECOND);
+  coproc_test_until (exited.n == 2);
+  g_object_unref (first);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w1_clean_up (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("coproc-worker-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (dir, "left-behind", NULL);
+
+  g_test_summary ("A worker that is stopped gets to clean up");
+
+  for (guint i = 0; i < 20; i++)
+    {
+      CoprocWorkerResource *worker = new_worker ("clean");
+      g_autofree char *text = NULL;
+
+      start_worker (worker, one_argument ("path", g_variant_new_string (path)));
+      assert_stop (worker, 10 * SECOND);
+      g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 0);
+      g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+      g_assert_cmpstr (text, ==, "clean");
+      g_assert_no_errno (g_remove (path));
+      coproc_test_finalize (worker);
+    }
+  g_assert_no_errno (g_rmdir (dir));
+}
+
+static void
+test_w2_stop_waits (void)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+
+  g_test_summary ("When stop() or terminate() returns the worker is gone and can be started again");
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      GPid pid;
+
+      start_worker (worker, NULL);
+      pid = coproc_worker_resource_get_pid (worker);
+      g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
+      g_assert_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE);
+      g_clear_error (&error);
+      if (i % 2 == 0)
+        assert_stop (worker, 10 * SECOND);
+      else
+        g_assert_true (coproc_worker_resource_terminate (worker, &error));
+      g_assert_no_error (error);
+      g_assert_true (coproc_fault_is_gone (pid));
+    }
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w3_join_keeps_replies (void)
+{
+  CoprocWorkerResource *worker = new_started ("last-words");
+  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (worker);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) bulk = NULL;
+
+  g_test_summary ("What a worker says before it ends is there after the join");
+
+  for (guint i = 0; i < 5; i++)
+    g_assert_true (coproc_messenger_send_request (messenger, g_variant_new_uint32 (i), NULL, NULL));
+  g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, &error));
+  g_assert_no_error (error);
+  for (guint i = 0; i < 5; i++)
+    {
+      g_autoptr (GVariant) reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (g_variant_get_uint32 (reply), ==, i);
+    }
+  g_assert_cmpuint (coproc_messenger_remaining (messenger, NULL), ==, 0);
+  bulk = coproc_messenger_receive_blocking (messenger, "bulk", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_get_size (bulk), ==, 1 << 20);
+  g_assert_null (coproc_messenger_receive_blocking (messenger, "bulk", NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_CLOSED);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w3_join_keeps_errors (void)
+{
+  CoprocWorkerResource *worker = new_started ("fail");
+  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (worker);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A join does not raise what waits to be raised, and does not lose it");
+
+  g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 1);
+  g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
+  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC);
+  g_clear_error (&error);
+  g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_CLOSED);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w4_join_after_end (void)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A worker that has ended can be joined, also one that is just ending");
+
+  g_assert_false (coproc_worker_resource_join (worker, -1, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_NOT_ALIVE);
+  g_clear_error (&error);
+
+  for (guint i = 0; i < 20; i++)
+    {
+      CoprocMessenger *messenger;
+
+      start_worker (worker, NULL);
+      messenger = coproc_worker_resource_get_messenger (worker);
+      g_assert_true (coproc_messenger_send_close_request (messenger, NULL));
+      if (i % 2 == 0)
+        coproc_test_until (!coproc_worker_resource_is_alive (worker));
+      g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, &error));
+      g_assert_no_error (error);
+      g_assert_true (coproc_worker_resource_join (worker, 0, NULL, &error));
+      g_assert_no_error (error);
+      g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 0);
+    }
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w5_exited (void)
+{
+  static const struct
+  {
+    const char *key;
+    int value;
+    const char *text;
+  } ends[] = {
+    { "code", 3, "exit code 3" },       { "code", 0, "exit code 0" },
+    { "signal", SIGSEGV, "signal SEGV" }, { "signal", SIGABRT, "signal ABRT" },
+    { "signal", SIGKILL, "signal KILL (possibly out of memory)" },
+  };
+
+  g_test_summary ("A death is told: by the failed call, with the last words, and by a signal");
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    {
+      CoprocWorkerResource *worker = new_worker ("die");
+      gboolean by_signal = g_str_equal (ends[i].key, "signal");
+      g_autofree char *pid = NULL;
+      g_autoptr (GError) error = NULL;
+      Exited exited = { 0 };
+
+      g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, NULL);
+      g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &exited);
+      start_worker (worker, one_argument (ends[i].key, g_variant_new_int32 (ends[i].value)));
+      pid = g_strdup_printf ("Worker %d ", (int) coproc_worker_resource_get_pid (worker));
+      g_assert_null (coproc_messenger_call (coproc_worker_resource_get_messenger (worker),
+                                            g_variant_new_string ("die"), NULL, 60 * SECOND, NULL,
+                                            &error));
+      g_assert_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
+      g_assert_nonnull (strstr (error->message, pid));
+      g_assert_nonnull (strstr (error->message, ends[i].text));
+      g_assert_nonnull (strstr (error->message, "while running"));
+      g_assert_nonnull (strstr (error->message, "these are the last words"));
+      coproc_test_until (exited.n == 1);
+      g_assert_cmpint (exited.status, ==, by_signal ? -1 : ends[i].value);
+      g_assert_cmpint (exited.signum, ==, by_signal ? ends[i].value : 0);
+      g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, exited.status);
+      g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, exited.signum);
+      coproc_test_finalize (worker);
+    }
+}
+
+static void
+test_w6_host_death (void)
+{
+  static const char *const ends[] = { "kill", "exit" };
+  g_autofree char *host = coproc_fault_path ("fault-host");
+  g_autofree char *plugin = coproc_fault_path ("plugins/hostile.so");
+
+  g_test_summary ("No worker outlives its host, busy or not");
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    {
+      char *argv[] = { host, plugin, (char *) "4", (char *) ends[i], NULL };
+      g_autofree char *output = NULL;
+      g_auto (GStrv) pids = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_spawn_sync (NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output, NULL, NULL, &error);
+      g_assert_no_error (error);
+      pids = g_strsplit (g_strstrip (output), " ", -1);
+      g_assert_cmpuint (g_strv_length (pids), ==, 4);
+      for (guint j = 0; j < 4; j++)
+        coproc_test_until_ms (2000, coproc_fault_is_gone (atoi (pids[j])));
+    }
+}
+
+static void
+test_w7_drop (void)
+{
+  CoprocWorkerResource *worker = new_started ("clean");
+  CoprocWorkerResource *stubborn = new_started ("stubborn");
+  GPid pid = coproc_worker_resource_get_pid (worker);
+  GPid stubborn_pid = coproc_worker_resource_get_pid (stubborn);
+  CoprocMessenger *messenger = g_object_ref (coproc_worker_resource_get_messenger (worker));
+  g_autoptr (GError) error = NULL;
+  gint64 before;
+
+  g_test_summary ("Dropping the last reference ends the worker, without waiting for it");
+
+  await_message (stubborn, "ready");
+  before = g_get_monotonic_time ();
+  coproc_test_finalize (stubborn);
+  coproc_test_finalize (worker);
+  if (!coproc_test_is_slow ())
+    g_assert_cmpint (g_get_monotonic_time () - before, <, 150000);
+  coproc_test_until (coproc_fault_is_gone (pid));
+  coproc_test_until (coproc_fault_is_gone (stubborn_pid));
+
+  /* A messenger that somebody keeps is closed. */
+  g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_CLOSED);
+  g_object_unref (messenger);
+}
+
+static void
+test_w8_escalates (void)
+{
+  CoprocWorkerResource *worker = new_worker ("stubborn");
+  g_autoptr (GError) error = NULL;
+  gint64 before, took;
+
+  g_test_summary ("A worker that ignores the close request and SIGTERM is killed");
+
+  start_worker (worker, NULL);
+  await_message (worker, "ready");
+  before = g_get_monotonic_time ();
+  assert_stop (worker, 150000);
+  took = g_get_monotonic_time () - before;
+  g_assert_cmpint (took, >=, 300000);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, SIGKILL);
+
+  start_worker (worker, NULL);
+  await_message (worker, "ready");
+  g_assert_true (coproc_worker_resource_terminate (worker, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, SIGKILL);
+  g_assert_false (coproc_worker_resource_terminate (worker, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_NOT_ALIVE);
+  coproc_test_finalize (worker);
+}
+
+/* The pipes that a process has open, as the links in /proc say. */
+static GHashTable *
+list_pipes (GPid pid)
+{
+  GHashTable *pipes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autofree char *path = g_strdup_printf ("/proc/%d/fd", (int) pid);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  g_assert_nonnull (dir);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *link = g_build_filename (path, name, NULL);
+      g_autofree char *target = g_file_read_link (link, NULL);
+
+      if (target != NULL && g_str_has_prefix (target, "pipe:"))
+        g_hash_table_add (pipes, g_steal_pointer (&target));
+    }
+  return pipes;
+}
+
+static void
+test_w9_no_inheritance (void)
+{
+  CoprocWorkerResource *workers[3];
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  int fds[2];
+
+  g_test_summary ("A worker has its own pipes and nothing else of the host or of another worker");
+
+  g_assert_no_errno (pipe (fds)); /* inheritable, as careless programs have them */
+  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
+    workers[i] = new_started ("clean");
+  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
+    {
+      g_autoptr (GHashTable) pipes = list_pipes (coproc_worker_resource_get_pid (workers[i]));
+      GHashTableIter iter;
+      gpointer key;
+
+      g_assert_cmpuint (g_hash_table_size (pipes), ==, 3); /* in, out, stderr */
+      g_hash_table_iter_init (&iter, pipes);
+      while (g_hash_table_iter_next (&iter, &key, NULL))
+        g_assert_true (g_hash_table_add (seen, g_strdup (key)));
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (workers); i++)
+    {
+      assert_stop (workers[i], 10 * SECOND);
+      coproc_test_finalize (workers[i]);
+    }
+  close (fds[0]);
+  close (fds[1]);
+}
+
+static gpointer
+start_many (gpointer data)
+{
+  for (guint i = 0; i < 15; i++)
+    {
+      CoprocWorkerResource *worker = new_started ("clean");
+
+      assert_call (worker, "from a thread");
+      assert_stop (worker, 20 * SECOND);
+      g_object_unref (worker);
+    }
+  return NULL;
+}
+
+static void
+test_w10_threads (void)
+{
+  GThread *threads[4];
+
+  g_test_summary ("Workers are started by many threads at once; no lock of the host is theirs");
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("starter", start_many, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+}
+
+static void
+test_w11_start_fails (void)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *large = g_malloc0 ((1 << 20) + 1);
+
+  g_test_summary ("Arguments that cannot be are start()'s error, and the worker can be started after it");
+
+  g_assert_false (coproc_worker_resource_start (worker, g_variant_new_string ("no"), NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD);
+  g_clear_error (&error);
+  g_assert_false (coproc_worker_resource_start (
+      worker,
+      one_argument ("large", g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, large, (1 << 20) + 1, 1)),
+      NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE);
+  g_clear_error (&error);
+  g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_NEW);
+
+  g_object_set (worker, "mode", COPROC_WORKER_MODE_THREAD, NULL);
+  g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_FAILED);
+  g_clear_error (&error);
+  g_object_set (worker, "mode", COPROC_WORKER_MODE_PROCESS, "transport",
+                COPROC_TRANSPORT_SHARED_MEMORY, NULL);
+  g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_FAILED);
+  g_clear_error (&error);
+  g_object_set (worker, "transport", COPROC_TRANSPORT_PIPE, "working-directory", "/nowhere/at all", NULL);
+  g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN);
+  g_assert_nonnull (strstr (error->message, "/nowhere/at all"));
+  g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_FAILED);
+
+  g_object_set (worker, "working-directory", NULL, NULL);
+  start_worker (worker, NULL);
+  assert_call (worker, "after all");
+  assert_stop (worker, 10 * SECOND);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w12_teardown (void)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+
+  g_test_summary ("Ending a worker never fails, whatever has become of it");
+
+  assert_stop (worker, 0);
+  start_worker (worker, NULL);
+  kill (coproc_worker_resource_get_pid (worker), SIGKILL);
+  assert_stop (worker, 10 * SECOND);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, SIGKILL);
+  assert_stop (worker, 10 * SECOND);
+
+  start_worker (worker, NULL);
+  g_object_run_dispose (G_OBJECT (worker));
+  g_object_run_dispose (G_OBJECT (worker));
+  assert_stop (worker, 0);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_w13_close_is_normal (void)
+{
+  CoprocWorkerResource *worker = new_started ("clean");
+  CoprocWorkerResource *task = new_started ("answer");
+
+  g_test_summary ("A close request is a normal end, for workers and tasks; Ctrl-C is none");
+
+  kill (coproc_worker_resource_get_pid (worker), SIGINT);
+  kill (coproc_worker_resource_get_pid (task), SIGINT);
+  assert_call (worker, "still here");
+  assert_call (task, "still here");
+  g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, NULL));
+  g_assert_true (coproc_worker_resource_join (task, 60 * SECOND, NULL, NULL));
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 0);
+  g_assert_cmpint (coproc_worker_resource_get_exit_status (task), ==, 0);
+  coproc_test_finalize (worker);
+  coproc_test_finalize (task);
+}
+
+int
+main (int argc, char **argv)
+{
+  coproc_test_init (&argc, &argv);
+
+  coproc_test_add ("/coproc/worker/lifecycle", test_lifecycle);
+  coproc_test_add ("/coproc/worker/w1-clean-up", test_w1_clean_up);
+  coproc_test_add ("/coproc/worker/w2-stop-waits", test_w2_stop_waits);
+  coproc_test_add ("/coproc/worker/w3-join-keeps-replies", test_w3_join_keeps_replies);
+  coproc_test_add ("/coproc/worker/w3-join-keeps-errors", test_w3_join_keeps_errors);
+  coproc_test_add ("/coproc/worker/w4-join-after-end", test_w4_join_after_end);
+  coproc_test_add ("/coproc/worker/w5-exited", test_w5_exited);
+  coproc_test_add ("/coproc/worker/w6-host-death", test_w6_host_death);
+  coproc_test_add ("/coproc/worker/w7-drop", test_w7_drop);
+  coproc_test_add ("/coproc/worker/w8-escalates", test_w8_escalates);
+  coproc_test_add ("/coproc/worker/w9-no-inheritance", test_w9_no_inheritance);
+  coproc_test_add ("/coproc/worker/w10-threads", test_w10_threads);
+  coproc_test_add ("/coproc/worker/w11-start-fails", test_w11_start_fails);
+  coproc_test_add ("/coproc/worker/w12-teardown", test_w12_teardown);
+  coproc_test_add ("/coproc/worker/w13-close-is-normal", test_w13_close_is_normal);
+
+  return g_test_run ();
+}

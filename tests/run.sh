@@ -1,0 +1,148 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+#
+# Builds the library and runs its tests: run.sh [long]
+#
+# Without an argument: all tests; unit, process and fuzzing tests again under AddressSanitizer and
+# UBSan; some under valgrind; a build with clang. With `long`: the programs in tests/long.
+#
+# Environment: COPROC_BUILD: where to build, default build/.
+# The last line is a plain `N passed, N failed, N skipped`.
+set -eu
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+cd "$source_dir"
+build=${COPROC_BUILD:-build}
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+export COPROC_BUILD="$build"
+
+passed=0
+failed=0
+skipped=0
+
+note () {
+  printf '\n== %s\n' "$*"
+}
+
+finish () {
+  printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  [ "$failed" -eq 0 ]
+  exit
+}
+
+# check NAME COMMAND...: a step that counts as one test.
+check () {
+  name=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $name"
+    failed=$((failed + 1))
+    return 1
+  fi
+}
+
+# setup DIR [OPTION...]: configures and compiles; warnings are errors.
+setup () {
+  dir=$1
+  shift
+  if [ -f "$dir/build.ninja" ]; then
+    meson configure "$dir" "$@"
+  else
+    meson setup "$dir" --werror "$@"
+  fi >"$dir.log" 2>&1 || { cat "$dir.log"; return 1; }
+  meson compile -C "$dir" >"$dir.log" 2>&1 || { tail -n 100 "$dir.log"; return 1; }
+}
+
+# Adds up the results of the last run in DIR, whose log is NAME.junit.xml and NAME.json.
+count () {
+  counts=$(python3 - "$1/meson-logs/$2" <<'PYTHON'
+import json
+import sys
+import xml.etree.ElementTree
+
+passed = failed = skipped = 0
+for suite in xml.etree.ElementTree.parse(sys.argv[1] + ".junit.xml").getroot():
+    bad = int(suite.get("failures")) + int(suite.get("errors"))
+    failed += bad
+    skipped += int(suite.get("skipped"))
+    passed += int(suite.get("tests")) - bad - int(suite.get("skipped"))
+# A program that failed after its last line, or before its first, is in no suite.
+with open(sys.argv[1] + ".json") as log:
+    broken = sum(json.loads(line)["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") for line in log)
+print(passed, max(failed, broken), skipped)
+PYTHON
+  ) || { failed=$((failed + 1)); return; }
+  # Three numbers.
+  # shellcheck disable=SC2086
+  set -- $counts
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  skipped=$((skipped + $3))
+}
+
+# run DIR LOG [ARGUMENT...]: runs tests and counts them.
+run () {
+  dir=$1
+  log=$2
+  shift 2
+  # Of an earlier run.
+  rm -f "$dir/meson-logs/$log.json" "$dir/meson-logs/$log.junit.xml"
+  before=$failed
+  status=0
+  meson test -C "$dir" --no-rebuild --print-errorlogs "$@" || status=$?
+  count "$dir" "$log"
+  if [ "$status" -ne 0 ] && [ "$failed" -eq "$before" ]; then
+    failed=$((failed + 1))
+  fi
+}
+
+sh .ci/install.sh gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3 \
+  clang valgrind gjs python3-gi gir1.2-glib-2.0 gobject-introspection libgirepository1.0-dev \
+  valac gi-docgen binutils \
+  || echo "Not everything could be installed: what needs it is skipped."
+
+if [ "${1:-}" = long ]; then
+  for script in tests/long/*.sh; do
+    note "$script"
+    check "$script" sh "$script" || :
+  done
+  finish
+fi
+
+note "The tests"
+check "build with gcc" setup "$build/test" || finish
+run "$build/test" testlog
+
+note "The tests of memory and undefined behaviour"
+sanitizers=address,undefined
+if check "build with sanitizers" setup "$build/asan" -Db_sanitize=$sanitizers -Db_lundef=false \
+  -Dexamples=false; then
+  export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:allocator_may_return_null=1${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
+  export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
+  run "$build/asan" testlog --timeout-multiplier 3 --suite unit --suite process --suite fuzz
+  unset ASAN_OPTIONS UBSAN_OPTIONS
+fi
+
+note "Some tests with valgrind"
+if command -v valgrind >/dev/null; then
+  run "$build/test" testlog-valgrind --setup valgrind channel frame message pending messenger
+else
+  echo "valgrind is not installed"
+  skipped=$((skipped + 1))
+fi
+
+note "A release build with clang"
+if command -v clang >/dev/null; then
+  CC=clang
+  export CC
+  check "build with clang" setup "$build/clang" --buildtype=release -Dintrospection=disabled || :
+else
+  echo "clang is not installed"
+  skipped=$((skipped + 1))
+fi
+
+finish

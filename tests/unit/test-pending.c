@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#include "messenger/coproc-pending-private.h"
+
+#include "wire/coproc-limits-private.h"
+
+#define MAX_ABANDONED 65536
+
+static void
+assert_take (CoprocPending *pending, guint64 serial, CoprocPendingResult expected)
+{
+  CoprocPendingRequest request = { 0 };
+
+  g_assert_cmpint (coproc_pending_take (pending, serial, &request), ==, expected);
+  g_assert_cmpuint (request.serial, ==, expected == COPROC_PENDING_FOUND ? serial : 0);
+}
+
+static void
+test_take (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+  CoprocChannel *channel = coproc_channel_new ("c", FALSE);
+  CoprocPendingRequest request;
+  int call;
+
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
+  coproc_pending_add (pending, 7, channel, -1.5, &call);
+  coproc_pending_add (pending, G_MAXUINT64, NULL, 2, NULL);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 2);
+
+  g_assert_cmpint (coproc_pending_take (pending, 7, &request), ==, COPROC_PENDING_FOUND);
+  g_assert_cmpuint (request.serial, ==, 7);
+  g_assert_true (request.channel == channel);
+  g_assert_cmpfloat (request.priority, ==, -1.5);
+  g_assert_true (request.call == &call);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 1);
+
+  /* answered before, never sent */
+  assert_take (pending, 7, COPROC_PENDING_UNKNOWN);
+  assert_take (pending, 8, COPROC_PENDING_UNKNOWN);
+  assert_take (pending, 0, COPROC_PENDING_UNKNOWN);
+  assert_take (pending, G_MAXUINT64, COPROC_PENDING_FOUND);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
+
+  coproc_pending_free (pending);
+  coproc_channel_free (channel);
+}
+
+static void
+test_retract (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+
+  coproc_pending_add (pending, 1, NULL, 0, NULL);
+  coproc_pending_retract (pending, 1);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
+  assert_take (pending, 1, COPROC_PENDING_UNKNOWN);
+  coproc_pending_free (pending);
+}
+
+static void
+test_abandon (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+
+  coproc_pending_add (pending, 1, NULL, 0, NULL);
+  coproc_pending_add (pending, 2, NULL, 0, NULL);
+  g_assert_true (coproc_pending_abandon (pending, 2));
+  g_assert_false (coproc_pending_abandon (pending, 2));
+  g_assert_false (coproc_pending_abandon (pending, 3));
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 1);
+  assert_take (pending, 2, COPROC_PENDING_ABANDONED); /* its one reply */
+  assert_take (pending, 2, COPROC_PENDING_UNKNOWN);   /* and one too many */
+  assert_take (pending, 1, COPROC_PENDING_FOUND);
+  coproc_pending_free (pending);
+}
+
+/* The memory of what was given up is bounded; what had to leave it counts as given up. */
+static void
+test_abandon_bound (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+  guint64 n = 3 * MAX_ABANDONED + 10;
+
+  coproc_pending_add (pending, 1, NULL, 0, NULL); /* the one that is still awaited */
+  for (guint64 serial = 2; serial <= n; serial++)
+    {
+      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      g_assert_true (coproc_pending_abandon (pending, serial));
+    }
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 1);
+  assert_take (pending, 1, COPROC_PENDING_FOUND);
+
+  /* forgotten ones may come twice, remembered ones not */
+  assert_take (pending, 2, COPROC_PENDING_ABANDONED);
+  assert_take (pending, 2, COPROC_PENDING_ABANDONED);
+  assert_take (pending, n - MAX_ABANDONED, COPROC_PENDING_ABANDONED);
+  assert_take (pending, n - MAX_ABANDONED, COPROC_PENDING_ABANDONED);
+  assert_take (pending, n - MAX_ABANDONED + 1, COPROC_PENDING_ABANDONED);
+  assert_take (pending, n - MAX_ABANDONED + 1, COPROC_PENDING_UNKNOWN);
+  assert_take (pending, n, COPROC_PENDING_ABANDONED);
+  assert_take (pending, n, COPROC_PENDING_UNKNOWN);
+  assert_take (pending, n + 1, COPROC_PENDING_UNKNOWN);
+  coproc_pending_free (pending);
+}
+
+/* Those whose reply has come leave no gap in the protection when their places are used again. */
+static void
+test_abandon_answered (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+
+  for (guint64 serial = 1; serial <= 2 * MAX_ABANDONED; serial++)
+    {
+      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      g_assert_true (coproc_pending_abandon (pending, serial));
+      assert_take (pending, serial, COPROC_PENDING_ABANDONED);
+      assert_take (pending, serial, COPROC_PENDING_UNKNOWN);
+    }
+  assert_take (pending, 1, COPROC_PENDING_UNKNOWN);
+  coproc_pending_free (pending);
+}
+
+static void
+test_steal_all (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+  g_autoptr(GArray) all = NULL;
+  g_autoptr(GArray) none = NULL;
+
+  for (guint64 serial = 1; serial <= 1000; serial++)
+    coproc_pending_add (pending, serial, NULL, (double) serial, NULL);
+  for (guint64 serial = 3; serial <= 1000; serial += 3)
+    assert_take (pending, serial, COPROC_PENDING_FOUND);
+  coproc_pending_abandon (pending, 1);
+
+  all = coproc_pending_steal_all (pending);
+  g_assert_cmpuint (all->len, ==, 1000 - 333 - 1);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
+  for (guint i = 0; i < all->len; i++)
+    {
+      CoprocPendingRequest *request = &g_array_index (all, CoprocPendingRequest, i);
+
+      g_assert_cmpfloat (request->priority, ==, (double) request->serial);
+      if (i > 0)
+        g_assert_cmpuint (request->serial, >, request[-1].serial);
+    }
+
+  none = coproc_pending_steal_all (pending);
+  g_assert_cmpuint (none->len, ==, 0);
+  assert_take (pending, 2, COPROC_PENDING_UNKNOWN);
+  coproc_pending_add (pending, 2000, NULL, 0, NULL);
+  assert_take (pending, 2000, COPROC_PENDING_FOUND);
+  coproc_pending_free (pending);
+}
+
+/* As many as may be outstanding, answered in another order, several times over. */
+static void
+test_many (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+  guint64 serial = 0;
+
+  for (guint round = 0; round < 3; round++)
+    {
+      guint64 first = serial + 1;
+
+      for (guint i = 0; i < COPROC_MAX_PENDING_REQUESTS; i++)
+        coproc_pending_add (pending, ++serial, NULL, 0, NULL);
+      g_assert_cmpuint (coproc_pending_get_size (pending), ==, COPROC_MAX_PENDING_REQUESTS);
+      for (guint i = 0; i < COPROC_MAX_PENDING_REQUESTS; i++)
+        assert_take (pending, first + (i * 7919u) % COPROC_MAX_PENDING_REQUESTS,
+                     COPROC_PENDING_FOUND);
+      g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
+    }
+  coproc_pending_free (pending);
+}
+
+static void
+test_perf (void)
+{
+  const guint n = 2000000;
+  CoprocPending *pending = coproc_pending_new ();
+  CoprocPendingRequest request;
+  double seconds;
+
+  if (!g_test_perf ())
+    {
+      g_test_skip ("only with -m perf");
+      coproc_pending_free (pending);
+      return;
+    }
+
+  g_test_timer_start ();
+  for (guint64 serial = 1; serial <= n; serial++)
+    {
+      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      if (serial > 64)
+        coproc_pending_take (pending, serial - 64, &request);
+    }
+  seconds = g_test_timer_elapsed ();
+  g_test_minimized_result (seconds, "add and take, 64 in flight: %g ns", seconds / n * 1e9);
+  coproc_pending_free (pending);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/coproc/pending/take", test_take);
+  g_test_add_func ("/coproc/pending/retract", test_retract);
+  g_test_add_func ("/coproc/pending/abandon", test_abandon);
+  g_test_add_func ("/coproc/pending/abandon-bound", test_abandon_bound);
+  g_test_add_func ("/coproc/pending/abandon-answered", test_abandon_answered);
+  g_test_add_func ("/coproc/pending/steal-all", test_steal_all);
+  g_test_add_func ("/coproc/pending/many", test_many);
+  g_test_add_func ("/coproc/pending/perf", test_perf);
+
+  return g_test_run ();
+}
