@@ -7,6 +7,7 @@
  */
 #include <coproc.h>
 
+#include <stdio.h>
 #include <unistd.h>
 
 int
@@ -19,7 +20,7 @@ main (void)
 
   if (!coproc_worker_resource_start (worker, NULL, NULL, &error))
     {
-      g_printerr ("The worker did not start: %s\n", error->message);
+      fprintf (stderr, "The worker did not start: %s\n", error->message);
       return 1;
     }
 
@@ -28,14 +29,14 @@ main (void)
                                  5 * G_TIME_SPAN_SECOND, NULL, &error);
   if (reply == NULL)
     {
-      g_printerr ("No answer: %s\n", error->message);
+      fprintf (stderr, "No answer: %s\n", error->message);
       return 1;
     }
 
-  g_print ("Host %d asked worker %d and got: %s\n", (int) getpid (),
+  printf ("Host %d asked worker %d and got: %s\n", (int) getpid (),
            coproc_worker_resource_get_pid (worker), g_variant_get_string (reply, NULL));
 
   coproc_worker_resource_stop (worker, G_TIME_SPAN_SECOND, NULL);
-  g_print ("The worker's exit status: %d\n", coproc_worker_resource_get_exit_status (worker));
+  printf ("The worker's exit status: %d\n", coproc_worker_resource_get_exit_status (worker));
   return 0;
 }

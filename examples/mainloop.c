@@ -27,7 +27,7 @@ give_up (App        *app,
          const char *what,
          GError     *error)
 {
-  g_printerr ("%s: %s\n", what, error->message);
+  fprintf (stderr, "%s: %s\n", what, error->message);
   g_clear_error (&error);
   g_main_loop_quit (app->loop);
 }
@@ -50,7 +50,7 @@ on_exited (CoprocWorkerResource *worker,
 {
   App *app = user_data;
 
-  g_print ("signal exited: status %d, after %u ticks\n", status, app->ticks);
+  printf ("signal exited: status %d, after %u ticks\n", status, app->ticks);
   g_main_loop_quit (app->loop);
 }
 
@@ -71,7 +71,7 @@ on_answer (GObject      *source,
     }
 
   g_variant_lookup (answer, "offset", "t", &offset);
-  g_print ("answer: the worker has read %" G_GUINT64_FORMAT " bytes\n", offset);
+  printf ("answer: the worker has read %" G_GUINT64_FORMAT " bytes\n", offset);
   coproc_worker_resource_stop_async (app->worker, G_TIME_SPAN_SECOND, NULL, NULL, NULL);
 }
 
@@ -84,7 +84,7 @@ on_line (CoprocMessenger *messenger,
 
   if (++app->lines > N_LINES)
     return;
-  g_print ("signal message::lines: %s\n",
+  printf ("signal message::lines: %s\n",
            g_variant_get_string (coproc_message_get_payload (message), NULL));
   if (app->lines == N_LINES)
     coproc_messenger_call_async (messenger, g_variant_new_string ("How far?"), NULL, -1, NULL,
@@ -126,7 +126,7 @@ main (void)
   file = g_file_new_tmp ("mainloop-XXXXXX", &stream, &error);
   if (file == NULL || (app.file = fopen (g_file_peek_path (file), "a")) == NULL)
     {
-      g_printerr ("No temporary file: %s\n", error != NULL ? error->message : g_file_peek_path (file));
+      fprintf (stderr, "No temporary file: %s\n", error != NULL ? error->message : g_file_peek_path (file));
       return 1;
     }
 

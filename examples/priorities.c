@@ -8,6 +8,8 @@
  */
 #include <coproc.h>
 
+#include <stdio.h>
+
 static gboolean
 send (CoprocMessenger  *messenger,
       const char       *text,
@@ -47,7 +49,7 @@ run (CoprocMessenger  *messenger,
       if (reply == NULL)
         return FALSE;
       g_variant_lookup (reply, "text", "&s", &text);
-      g_print ("%s\n", text);
+      printf ("%s\n", text);
     }
   return TRUE;
 }
@@ -61,7 +63,7 @@ main (void)
   if (!coproc_worker_resource_start (worker, NULL, NULL, &error)
       || !run (coproc_worker_resource_get_messenger (worker), &error))
     {
-      g_printerr ("%s\n", error->message);
+      fprintf (stderr, "%s\n", error->message);
       return 1;
     }
   return 0;

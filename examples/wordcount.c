@@ -54,7 +54,7 @@ print_replies (CoprocMessenger *messenger,
 
       if (reply == NULL)
         {
-          g_printerr ("%s\n", error->message);
+          fprintf (stderr, "%s\n", error->message);
           n_failed++;
           continue;
         }
@@ -84,14 +84,14 @@ main (int    argc,
 
   if (!coproc_worker_resource_start (worker, NULL, NULL, &error))
     {
-      g_printerr ("The worker did not start: %s\n", error->message);
+      fprintf (stderr, "The worker did not start: %s\n", error->message);
       return 1;
     }
 
   messenger = coproc_worker_resource_get_messenger (worker);
   if (!send_requests (messenger, argv + 1, n_paths, &error))
     {
-      g_printerr ("%s\n", error->message);
+      fprintf (stderr, "%s\n", error->message);
       return 1;
     }
   return print_replies (messenger, n_paths) == 0 ? 0 : 1;

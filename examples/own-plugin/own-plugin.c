@@ -17,7 +17,7 @@ main (int    argc,
 
   if (!coproc_worker_resource_start (worker, NULL, NULL, &error))
     {
-      g_printerr ("The worker did not start: %s\n", error->message);
+      fprintf (stderr, "The worker did not start: %s\n", error->message);
       return 1;
     }
 
@@ -30,7 +30,7 @@ main (int    argc,
                                      5 * G_TIME_SPAN_SECOND, NULL, &error);
       if (reply == NULL)
         {
-          g_printerr ("%s\n", error->message);
+          fprintf (stderr, "%s\n", error->message);
           return 1;
         }
       printf ("%s\n", g_variant_get_string (reply, NULL));

@@ -37,6 +37,7 @@ typedef struct
   GSequence *levels;         /* (nullable) in priority order: CoprocLevel, sorted: what has arrived while run lasts */
   GSequenceIter *last_level; /* (nullable) of levels: the one that was added to last */
   guint n_queued;            /* messages in all of them */
+  guint n_arrived;           /* in priority order: those of arrived, not sorted in yet */
 } CoprocLane;
 
 /* One per name and endpoint. Everything under the endpoint's lock; the GAsyncQueue's own lock is

@@ -181,10 +181,15 @@ sort_arrived (CoprocLane *self)
 {
   CoprocMessage *message;
 
+  if (self->n_arrived == 0)
+    return;
+
+  self->n_arrived = 0;
   if (self->levels == NULL)
-    self->levels = g_sequence_new (level_free);
-  if (self->run == NULL)
-    self->run = g_array_new (FALSE, FALSE, sizeof (CoprocRunEntry));
+    {
+      self->levels = g_sequence_new (level_free);
+      self->run = g_array_new (FALSE, FALSE, sizeof (CoprocRunEntry));
+    }
 
   g_async_queue_lock (self->arrived);
   if (self->run->len == 0 && g_sequence_is_empty (self->levels))
@@ -220,7 +225,10 @@ pop_run (CoprocLane *self)
     {
       self->run_next = 0;
       if (self->run->len > MAX_IDLE_RUN)
-        g_clear_pointer (&self->run, g_array_unref);
+        {
+          g_array_unref (self->run);
+          self->run = g_array_new (FALSE, FALSE, sizeof (CoprocRunEntry));
+        }
       else
         g_array_set_size (self->run, 0);
     }
@@ -315,6 +323,7 @@ coproc_channel_push (CoprocChannel *self, CoprocMessage *message)
 
   self->n_queued++;
   lane->n_queued++;
+  lane->n_arrived++;
   g_async_queue_push (lane->arrived, message);
 }
 

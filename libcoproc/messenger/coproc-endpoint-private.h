@@ -93,6 +93,7 @@ struct _CoprocEndpoint
   guint64 last_peer_serial;
   gboolean got_hello;
   gboolean input_done;           /* GOODBYE, end of the stream, or a broken protocol */
+  gboolean peer_is_remote;       /* (also read as an atomic) it has greeted from another process */
 
   /* (lock) */
   GMutex lock;
@@ -109,6 +110,8 @@ struct _CoprocEndpoint
   GVariant *peer_hello;          /* (nullable) a{sv} */
   int peer_pid;
   guint spin_time;
+  gint64 emptied_at;             /* when the link was last seen empty by a receive, 0: it was not */
+  int emptied_sends;             /* and how many sends this process had counted then */
 
   GHashTable *channels;          /* name to CoprocChannel, the default one aside */
   CoprocChannel *default_channel;
@@ -231,6 +234,9 @@ typedef enum
 /* Takes in what the link has. Without a lock. Returns: whether anything came, the end included */
 gboolean        coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode mode);
 
+/* A peer in this very process can tell that a send has returned: its next receive must see it. */
+void            coproc_endpoint_note_send  (CoprocEndpoint *self);
+
 /* Which messages a receive is for. */
 typedef enum
 {
@@ -276,13 +282,17 @@ typedef struct
   GVariant *payload;       /* (nullable) NULL: data */
   gconstpointer data;      /* raw bytes */
   gsize size;
+  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes */
   double priority;
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */
   guint64 serial;          /* out */
 } CoprocOutgoing;
 
-/* What may be sent at all: channel, payload, sizes. Sets *data and *size of @outgoing. */
+/* For a timeout: that of the endpoint. */
+#define COPROC_SEND_TIMEOUT (-2)
+
+/* What may be sent at all: channel, payload, sizes. Sets data, size and type of @outgoing. */
 gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
 /* Sends @n messages, all or none of which wait for room. */
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
@@ -293,7 +303,6 @@ gboolean        coproc_endpoint_send_control (CoprocEndpoint *self, const Coproc
 void            coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial);
 gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
 void            coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits);
-gint64          coproc_endpoint_get_send_timeout (CoprocEndpoint *self);
 /* The background: writes on, lets parked sends go. Without a lock. */
 void            coproc_endpoint_write_on   (CoprocEndpoint *self);
 /* Takes what is owed for a request out, or puts it back after a failed send. (lock) */

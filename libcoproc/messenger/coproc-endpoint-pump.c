@@ -7,6 +7,7 @@
 #include "messenger/coproc-endpoint-private.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "coproc-error-private.h"
 
@@ -210,6 +211,7 @@ handle_hello (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
     return;
 
   self->got_hello = TRUE;
+  g_atomic_int_set (&self->peer_is_remote, pid != (guint32) getpid ());
   g_mutex_lock (&self->lock);
   read_limits (frame->variant, &self->peer_limits);
   self->peer_pid = (int) pid;

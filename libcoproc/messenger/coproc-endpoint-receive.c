@@ -348,13 +348,38 @@ find_channel_locked (CoprocEndpoint *self, const char *name, GError **error)
   return channel;
 }
 
-/* Reads what is there, without waiting. (lock) */
-static void
-pump_locked (CoprocEndpoint *self)
+/* Sends of this process to peers that are, or may be, in this process; atomic. */
+static int local_sends;
+
+/* µs for which a link that was seen empty is taken to be so. */
+#define EMPTY_TIME 5
+
+void
+coproc_endpoint_note_send (CoprocEndpoint *self)
 {
+  if (!g_atomic_int_get (&self->peer_is_remote))
+    g_atomic_int_inc (&local_sends);
+}
+
+/* Reads what is there, without waiting. (lock)
+ *
+ * To look at an empty link costs a system call, as much as all else that a receive does. So a link
+ * that was empty a moment ago is not looked at again while there is something queued, unless this
+ * process has sent something since: nobody can know of a send that returned elsewhere any faster. */
+static void
+pump_locked (CoprocEndpoint *self, gboolean anything_queued)
+{
+  const int n_sends = g_atomic_int_get (&local_sends);
+  const gint64 now = g_get_monotonic_time ();
+
+  if (anything_queued && n_sends == self->emptied_sends && now - self->emptied_at < EMPTY_TIME)
+    return;
+
   g_mutex_unlock (&self->lock);
   coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
   g_mutex_lock (&self->lock);
+  self->emptied_at = now;
+  self->emptied_sends = n_sends;
 }
 
 CoprocMessage *
@@ -368,7 +393,8 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
   CoprocBlocked blocked = { .link = { .data = &blocked } };
   CoprocMessage *message = NULL;
   CoprocChannel *channel = NULL;
-  gboolean by_name = want == COPROC_WANT_CHANNEL || want == COPROC_WANT_REMAINING;
+  const gboolean by_name = want == COPROC_WANT_CHANNEL || want == COPROC_WANT_REMAINING;
+  gboolean anything_queued;
   Wait wait;
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -380,9 +406,9 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
     {
       /* What is in the link may be more urgent than what is queued. With nothing queued it is cheaper
        * to wait first: that reads too. */
-      if (wait.deadline == 0 || (by_name ? channel->n_queued : self->ready.length) > 0
-          || want == COPROC_WANT_REMAINING)
-        pump_locked (self);
+      anything_queued = (by_name ? channel->n_queued : self->ready.length) > 0;
+      if (wait.deadline == 0 || anything_queued || want == COPROC_WANT_REMAINING)
+        pump_locked (self, anything_queued);
 
       while (!take_special_locked (self, &blocked, error)
              && !take_wanted_locked (self, want, channel, &message, error))
@@ -412,7 +438,7 @@ coproc_endpoint_receive_available (CoprocEndpoint *self, const char *name, GErro
   Wait wait;
 
   wait_begin (&wait, self, 0, NULL);
-  pump_locked (self);
+  pump_locked (self, FALSE);
   channel = find_channel_locked (self, name, &failure);
   if (channel != NULL && !take_special_locked (self, NULL, &failure))
     {
@@ -442,7 +468,7 @@ coproc_endpoint_available (CoprocEndpoint *self, const char *name, GError **erro
   Wait wait;
 
   wait_begin (&wait, self, 0, NULL);
-  pump_locked (self);
+  pump_locked (self, FALSE);
   channel = find_channel_locked (self, name, error);
   if (channel != NULL && !take_special_locked (self, NULL, error))
     {
@@ -506,7 +532,7 @@ coproc_endpoint_try_receive (CoprocEndpoint *self, const char *name, GError **er
   Wait wait;
 
   wait_begin (&wait, self, 0, NULL);
-  pump_locked (self);
+  pump_locked (self, FALSE);
   channel = find_channel_locked (self, name, &failure);
   if (channel != NULL)
     {

@@ -20,10 +20,12 @@
 static gboolean
 check_channel (const char *name, GError **error)
 {
-  const gsize length = name != NULL ? strlen (name) : 1;
+  gsize length;
 
-  if (length > 0 && length <= COPROC_MAX_NAME_LENGTH
-      && (name == NULL || g_utf8_validate (name, (gssize) length, NULL)))
+  if (name == NULL)
+    return TRUE;
+  length = strlen (name);
+  if (length > 0 && length <= COPROC_MAX_NAME_LENGTH && g_utf8_validate (name, (gssize) length, NULL))
     return TRUE;
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
@@ -57,18 +59,19 @@ check_size (CoprocEndpoint *self, gboolean raw, gsize size, GError **error)
 gboolean
 coproc_endpoint_check (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error)
 {
-  gboolean raw = outgoing->payload == NULL;
+  gboolean raw = TRUE;
 
   if (!check_channel (outgoing->channel, error))
     return FALSE;
   if (outgoing->payload != NULL)
     {
-      if (!coproc_variant_check (outgoing->payload, error))
+      raw = strcmp (g_variant_get_type_string (outgoing->payload), "ay") == 0;
+      if (!raw && !coproc_variant_check (outgoing->payload, error)) /* any bytes are an ay */
         return FALSE;
-      raw = g_variant_is_of_type (outgoing->payload, G_VARIANT_TYPE_BYTESTRING);
       outgoing->data = g_variant_get_data (outgoing->payload);
       outgoing->size = g_variant_get_size (outgoing->payload);
     }
+  outgoing->type = raw ? COPROC_RAW_TYPE : g_variant_get_type (outgoing->payload);
   return check_size (self, raw, outgoing->size, error);
 }
 
@@ -148,7 +151,7 @@ queue_message (CoprocEndpoint *self, CoprocOutgoing *outgoing, CoprocChannel **c
     .kind = outgoing->kind,
     .reply_serial = outgoing->reply_serial,
     .priority = outgoing->priority,
-    .type = COPROC_RAW_TYPE,
+    .type = outgoing->kind == COPROC_FRAME_ERROR_REPLY ? NULL : outgoing->type,
     .data = outgoing->data,
     .size = outgoing->size,
     .variant = outgoing->payload,
@@ -160,10 +163,6 @@ queue_message (CoprocEndpoint *self, CoprocOutgoing *outgoing, CoprocChannel **c
   declare_channel (self, *channel);
   frame.channel = (*channel)->out_number;
   frame.serial = outgoing->serial;
-  if (outgoing->kind == COPROC_FRAME_ERROR_REPLY)
-    frame.type = NULL;
-  else if (outgoing->payload != NULL)
-    frame.type = g_variant_get_type (outgoing->payload);
   if (self->transport->ops->queue (self->transport, &frame, error))
     return TRUE;
   unregister_message (self, outgoing, *channel);
@@ -239,6 +238,8 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
 
   if (has_room (self))
     return TRUE;
+  if (timeout_us == COPROC_SEND_TIMEOUT)
+    timeout_us = self->send_timeout;
   if (timeout_us == 0)
     {
       g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_WOULD_BLOCK,
@@ -273,21 +274,23 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
 static gboolean
 send_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
+  const CoprocTransportOps *ops = self->transport->ops;
+  gsize n_flushed = ops->get_queued (self->transport); /* what was left by the last flush */
   CoprocChannel *channel;
+  gsize i = 0;
 
-  for (gsize i = 0; i < n; i++)
+  while (i < n && queue_message (self, &outgoing[i], &channel, error))
     {
-      if (!queue_message (self, &outgoing[i], &channel, error))
-        {
-          if (i > 0 && flush_output (self))
-            *deaf = TRUE;
-          return FALSE;
-        }
-      if (i + 1 == n || self->transport->ops->get_queued (self->transport) >= WRITE_SIZE)
-        if (flush_output (self))
-          *deaf = TRUE;
+      i++;
+      if (i < n && ops->get_queued (self->transport) < n_flushed + WRITE_SIZE)
+        continue;
+      if (flush_output (self))
+        *deaf = TRUE;
+      n_flushed = ops->get_queued (self->transport);
     }
-  return TRUE;
+  if (i > 0 && i < n && flush_output (self))
+    *deaf = TRUE;
+  return i == n;
 }
 
 /* All or none: what can be foreseen to fail half-way is refused before the first. */
@@ -330,6 +333,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
          && check_pending (self, outgoing, n, &failure)
          && send_locked (self, outgoing, n, &deaf, &failure);
   g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_note_send (self);
 
   if (cancel_id != 0)
     g_cancellable_disconnect (cancellable, cancel_id);
@@ -338,14 +342,6 @@ coproc_endpoint_send (CoprocEndpoint  *self,
   if (!sent)
     g_propagate_error (error, failure);
   return sent;
-}
-
-gint64
-coproc_endpoint_get_send_timeout (CoprocEndpoint *self)
-{
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->write_lock);
-
-  return self->send_timeout;
 }
 
 /* --- asynchronous sends --- */
@@ -398,6 +394,7 @@ coproc_endpoint_send_op (CoprocEndpoint *self, CoprocOp *op)
       g_mutex_unlock (&self->lock);
     }
   g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_note_send (self);
 
   if (deaf)
     coproc_endpoint_peer_deaf (self);
@@ -465,6 +462,7 @@ coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GE
   if (sent)
     deaf = flush_output (self);
   g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_note_send (self);
 
   if (deaf)
     coproc_endpoint_peer_deaf (self);

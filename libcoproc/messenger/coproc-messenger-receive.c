@@ -325,7 +325,7 @@ coproc_messenger_call (CoprocMessenger  *self,
   CoprocCall call = { 0 };
   CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REQUEST, .channel = channel, .call = &call };
   CoprocEndpoint *endpoint;
-  gint64 deadline, send_timeout;
+  gint64 deadline;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
   g_return_val_if_fail (payload != NULL, NULL);
@@ -334,13 +334,11 @@ coproc_messenger_call (CoprocMessenger  *self,
   endpoint = coproc_messenger_get_endpoint (self);
   outgoing.payload = owned = g_variant_ref_sink (payload);
   deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
-  send_timeout = coproc_endpoint_get_send_timeout (endpoint);
-  if (timeout_us >= 0 && (send_timeout < 0 || timeout_us < send_timeout))
-    send_timeout = timeout_us;
 
   if (!coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
       || !coproc_endpoint_check (endpoint, &outgoing, error)
-      || !coproc_endpoint_send (endpoint, &outgoing, 1, send_timeout, cancellable, error))
+      || !coproc_endpoint_send (endpoint, &outgoing, 1,
+                                timeout_us < 0 ? COPROC_SEND_TIMEOUT : timeout_us, cancellable, error))
     return NULL;
   return take_payload (coproc_endpoint_await_call (endpoint, &call, channel, outgoing.serial, deadline,
                                                    cancellable, error));

@@ -15,8 +15,7 @@ send_one (CoprocMessenger *self, CoprocOutgoing *outgoing, GError **error)
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
 
   return coproc_endpoint_check (endpoint, outgoing, error)
-         && coproc_endpoint_send (endpoint, outgoing, 1, coproc_endpoint_get_send_timeout (endpoint),
-                                  NULL, error);
+         && coproc_endpoint_send (endpoint, outgoing, 1, COPROC_SEND_TIMEOUT, NULL, error);
 }
 
 static gboolean
@@ -158,8 +157,7 @@ coproc_messenger_send_request_multiple (CoprocMessenger  *self,
     g_variant_ref_sink (payloads[i]);
 
   sent = prepare_requests (self, outgoing, payloads, n_payloads, channel, error)
-         && coproc_endpoint_send (endpoint, outgoing, n_payloads,
-                                  coproc_endpoint_get_send_timeout (endpoint), NULL, error);
+         && coproc_endpoint_send (endpoint, outgoing, n_payloads, COPROC_SEND_TIMEOUT, NULL, error);
 
   for (gsize i = 0; i < n_payloads; i++)
     g_variant_unref (payloads[i]);

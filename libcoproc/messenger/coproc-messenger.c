@@ -4,6 +4,7 @@
 #include "messenger/coproc-messenger.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "coproc-error.h"
 #include "messenger/coproc-endpoint-private.h"
@@ -190,6 +191,9 @@ coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double
   GError *failure = NULL;
 
   *priority = INFINITY;
+  if (klass->get_priority == coproc_messenger_real_get_priority
+      && strcmp (g_variant_get_type_string (payload), "a{sv}") != 0)
+    return TRUE;
   if (!klass->get_priority (self, payload, priority, &failure))
     {
       if (failure != NULL)

@@ -38,8 +38,9 @@ make_facts (CoprocLoadedPlugin *loaded)
     g_variant_builder_add (&entries, "(ss)", descriptor->entries[i].name,
                            descriptor->entries[i].description);
 
-  return g_variant_ref_sink (g_variant_new (COPROC_PLUGIN_FACTS_TYPE, loaded->path, descriptor->name,
-                                            descriptor->version, descriptor->description, &entries));
+  return g_variant_ref_sink (g_variant_new (COPROC_PLUGIN_FACTS_TYPE, loaded->path,
+                                            descriptor->name, descriptor->version,
+                                            descriptor->description, &entries));
 }
 
 static void

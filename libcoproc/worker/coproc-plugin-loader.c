@@ -90,7 +90,9 @@ check_string (const char *string, gboolean may_be_empty)
 }
 
 gboolean
-coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor, const char *path, GError **error)
+coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor,
+                                const char *path,
+                                GError **error)
 {
   if (descriptor->magic != COPROC_PLUGIN_MAGIC)
     {
@@ -102,10 +104,11 @@ coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor, const 
       || descriptor->descriptor_size != sizeof (CoprocPluginDescriptor)
       || descriptor->entry_size != sizeof (CoprocPluginEntry))
     {
-      g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_ABI,
-                   "Plugin “%s” was built for plugin interface %u (sizes %u, %u); this is %u (%zu, %zu)",
-                   path, descriptor->abi, descriptor->descriptor_size, descriptor->entry_size,
-                   COPROC_PLUGIN_ABI, sizeof (CoprocPluginDescriptor), sizeof (CoprocPluginEntry));
+      g_set_error (
+          error, COPROC_ERROR, COPROC_ERROR_PLUGIN_ABI,
+          "Plugin “%s” was built for plugin interface %u (sizes %u, %u); this is %u (%zu, %zu)",
+          path, descriptor->abi, descriptor->descriptor_size, descriptor->entry_size,
+          COPROC_PLUGIN_ABI, sizeof (CoprocPluginDescriptor), sizeof (CoprocPluginEntry));
       return FALSE;
     }
   if (!check_string (descriptor->name, FALSE) || !check_string (descriptor->version, TRUE)

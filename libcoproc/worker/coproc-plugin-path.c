@@ -82,7 +82,11 @@ refuse (GError **error, const char *path, const char *component, const char *why
 
 /* One component of @path, as it was opened. */
 static gboolean
-check_component (const struct stat *st, gboolean is_last, const char *component, const char *path, GError **error)
+check_component (const struct stat *st,
+                 gboolean is_last,
+                 const char *component,
+                 const char *path,
+                 GError **error)
 {
   if (S_ISLNK (st->st_mode))
     return refuse (error, path, component, "is a symbolic link");
@@ -103,7 +107,11 @@ check_component (const struct stat *st, gboolean is_last, const char *component,
 
 /* Opens @name in @dir_fd for reading, which must be the file that @checked tells of. */
 static int
-open_checked_file (int dir_fd, const char *name, const struct stat *checked, const char *path, GError **error)
+open_checked_file (int dir_fd,
+                   const char *name,
+                   const struct stat *checked,
+                   const char *path,
+                   GError **error)
 {
   struct stat st;
   int fd = openat (dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

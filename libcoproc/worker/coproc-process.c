@@ -5,8 +5,8 @@
  *
  *   alive ── pidfd readable, or waitid() says so ──▶ zombie ── group killed, reaped ──▶ ended
  *
- * The pid is this process's own until it is reaped, so that signals and the group's death cannot hit
- * a stranger; `lock` keeps a signal from crossing the reaping. SIGCHLD is left to the application:
+ * The pid is this process's own until it is reaped, so that signals and the group's death cannot
+ * hit a stranger; `lock` keeps a signal from crossing the reaping. SIGCHLD is left to the application:
  * no handler is set, and it may even be ignored.
  */
 #include "coproc-config.h"
@@ -107,7 +107,7 @@ coproc_process_get_pid (CoprocProcess *self)
 CoprocExit
 coproc_process_get_exit (CoprocProcess *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   return self->status;
 }
@@ -221,7 +221,7 @@ coproc_process_watch (CoprocProcess       *self,
 void
 coproc_process_signal (CoprocProcess *self, int signum)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->status.kind != COPROC_EXIT_NOT_YET)
     return;

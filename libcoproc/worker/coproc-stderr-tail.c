@@ -21,7 +21,8 @@
 #define READ_SIZE 16384
 #define FORWARD_SIZE 4096            /* what a pipe that polls writable takes without blocking */
 #define FINISH_BUDGET (1 << 20)      /* bytes read after the writer's death: what a pipe can hold */
-#define LINGER_US (2 * G_USEC_PER_SEC) /* how long the rest of a dead worker's output waits for room */
+#define LINGER_US                                                                                  \
+  (2 * G_USEC_PER_SEC) /* how long the rest of a dead worker's output waits for room */
 
 struct _CoprocStderrTail
 {
@@ -112,7 +113,7 @@ drop_source (GSource **source)
 static void
 keep (CoprocStderrTail *self, const guint8 *data, gsize size)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   g_byte_array_append (self->kept, data, (guint) size);
   /* Trimmed at twice the size, so that each byte is moved once at most. */
@@ -302,7 +303,10 @@ on_start (gpointer user_data)
 }
 
 void
-coproc_stderr_tail_start (CoprocStderrTail *self, CoprocStderrLine func, gpointer user_data, GDestroyNotify notify)
+coproc_stderr_tail_start (CoprocStderrTail *self,
+                          CoprocStderrLine func,
+                          gpointer user_data,
+                          GDestroyNotify notify)
 {
   self->func = func;
   self->user_data = user_data;
@@ -327,7 +331,7 @@ coproc_stderr_tail_finish (CoprocStderrTail *self)
     self->notify (self->user_data);
   self->func = NULL;
 
-  /* The source goes first: its descriptor's number may be another file's as soon as it is closed. */
+  /* The source first: the descriptor's number may be another file's as soon as it is closed. */
   drop_source (&self->read_source);
   coproc_clear_fd (&self->fd);
   forward_some (self);
@@ -337,7 +341,7 @@ coproc_stderr_tail_finish (CoprocStderrTail *self)
 char *
 coproc_stderr_tail_dup_text (CoprocStderrTail *self, gsize max_bytes)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   const char *text = (const char *) self->kept->data;
   gsize length = self->kept->len;
 

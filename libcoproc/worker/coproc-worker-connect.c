@@ -3,10 +3,10 @@
  *
  * The worker's side of the meeting of a worker and its host.
  *
- * A worker must not outlive its host, even when all that its code does is to compute. Two things tell
- * of the host's death, both watched by the background thread: the connection that ends without a
- * goodbye, and the host's process itself, for a host that died when the connection was not being read
- * or that said goodbye to a worker that does not listen.
+ * A worker must not outlive its host, even when all that its code does is to compute. Two things
+ * tell of the host's death, both watched by the background thread: the connection that ends without
+ * a goodbye, and the host's process itself, for a host that died when the connection was not being
+ * read or that said goodbye to a worker that does not listen.
  */
 #include "coproc-config.h"
 
@@ -56,7 +56,8 @@ coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error)
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "“" : "",
-               value != NULL ? value : "not set", value != NULL ? "”, not two open descriptors" : "");
+               value != NULL ? value : "not set",
+               value != NULL ? "”, not two open descriptors" : "");
   return FALSE;
 }
 

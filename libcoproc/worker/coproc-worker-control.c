@@ -36,7 +36,7 @@ start_job_free (StartJob *job)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StartJob, start_job_free)
 
-/* What only this side can see to be wrong; the plugin and its entry point are the worker's to check. */
+/* What this side can see to be wrong; the plugin and its entry point are the worker's to check. */
 static gboolean
 check_start_locked (CoprocWorkerResource *self, GVariant *arguments, GError **error)
 {
@@ -137,7 +137,8 @@ coproc_worker_resource_new (const char *plugin, const char *entry_point)
   g_return_val_if_fail (plugin != NULL, NULL);
   g_return_val_if_fail (entry_point != NULL, NULL);
 
-  return g_object_new (COPROC_TYPE_WORKER_RESOURCE, "plugin", plugin, "entry-point", entry_point, NULL);
+  return g_object_new (COPROC_TYPE_WORKER_RESOURCE, "plugin", plugin, "entry-point", entry_point,
+                       NULL);
 }
 
 /**
@@ -303,7 +304,9 @@ finish (CoprocWorkerResource *self, GAsyncResult *result, gpointer tag, GError *
  * Since: 1.0
  */
 gboolean
-coproc_worker_resource_start_finish (CoprocWorkerResource *self, GAsyncResult *result, GError **error)
+coproc_worker_resource_start_finish (CoprocWorkerResource *self,
+                                     GAsyncResult *result,
+                                     GError **error)
 {
   return finish (self, result, coproc_worker_resource_start_async, error);
 }
@@ -377,7 +380,8 @@ coproc_worker_resource_join (CoprocWorkerResource  *self,
  * @callback: (scope async) (nullable): called when the worker has ended, or the time has passed
  * @user_data: data for @callback
  *
- * Asks the worker to end and waits for it without blocking; see [method@Coproc.WorkerResource.join].
+ * Asks the worker to end and waits for it without blocking; see
+ * [method@Coproc.WorkerResource.join].
  *
  * Threads: any; @callback is called in the thread-default context of the caller.
  *
@@ -428,7 +432,9 @@ coproc_worker_resource_join_async (CoprocWorkerResource *self,
  * Since: 1.0
  */
 gboolean
-coproc_worker_resource_join_finish (CoprocWorkerResource *self, GAsyncResult *result, GError **error)
+coproc_worker_resource_join_finish (CoprocWorkerResource *self,
+                                    GAsyncResult *result,
+                                    GError **error)
 {
   return finish (self, result, coproc_worker_resource_join_async, error);
 }
@@ -440,7 +446,7 @@ coproc_worker_resource_join_finish (CoprocWorkerResource *self, GAsyncResult *re
  * @self: a worker
  * @error: return location for an error
  *
- * Ends the worker now: a close request and SIGTERM at once, SIGKILL when the grace period has passed.
+ * Ends the worker now: a close request and SIGTERM at once, SIGKILL when the grace period is over.
  *
  * Errors: %COPROC_ERROR_NOT_ALIVE for a worker that was never started or has ended;
  * %COPROC_ERROR_FAILED when even SIGKILL does not end it.
@@ -563,7 +569,9 @@ coproc_worker_resource_stop_async (CoprocWorkerResource *self,
  * Since: 1.0
  */
 gboolean
-coproc_worker_resource_stop_finish (CoprocWorkerResource *self, GAsyncResult *result, GError **error)
+coproc_worker_resource_stop_finish (CoprocWorkerResource *self,
+                                    GAsyncResult *result,
+                                    GError **error)
 {
   return finish (self, result, coproc_worker_resource_stop_async, error);
 }

@@ -73,8 +73,11 @@ coproc_worker_run_make_death (CoprocWorkerRun *self)
                         "Worker %d (%s) died while loading the plugin: %s%s", (int) pid,
                         self->label, how, last_words);
 
-  return g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED, "Worker %d (%s) died while %s: %s%s%s",
-                      (int) pid, self->label,
-                      greeting ? "starting" : asked ? "stopping" : "running", how,
-                      dropped ? ", ended because it had closed its connection" : "", last_words);
+  return g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
+                      "Worker %d (%s) died while %s: %s%s%s", (int) pid, self->label,
+                      greeting ? "starting"
+                      : asked  ? "stopping"
+                               : "running",
+                      how, dropped ? ", ended because it had closed its connection" : "",
+                      last_words);
 }

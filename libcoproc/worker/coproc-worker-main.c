@@ -6,10 +6,12 @@
  */
 #include "worker/coproc-worker-main-private.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "coproc-error.h"
 #include "messenger/coproc-messenger-private.h"
@@ -25,7 +27,11 @@
 
 /* The result of a task, or why there is none: FALSE <=> error set. */
 static GVariant *
-call_task (const CoprocPluginEntry *entry, GVariant *arguments, CoprocMessenger *messenger, CoprocMessage *message, GError **error)
+call_task (const CoprocPluginEntry *entry,
+           GVariant *arguments,
+           CoprocMessenger *messenger,
+           CoprocMessage *message,
+           GError **error)
 {
   g_autoptr (GCancellable) cancellable = NULL;
   GVariant *result;
@@ -47,7 +53,10 @@ call_task (const CoprocPluginEntry *entry, GVariant *arguments, CoprocMessenger 
 
 /* Answers one message. What cannot be sent because the host is gone is told by the next receive. */
 static void
-serve_message (const CoprocPluginEntry *entry, GVariant *arguments, CoprocMessenger *messenger, CoprocMessage *message)
+serve_message (const CoprocPluginEntry *entry,
+               GVariant *arguments,
+               CoprocMessenger *messenger,
+               CoprocMessage *message)
 {
   gboolean is_request = coproc_message_get_kind (message) == COPROC_MESSAGE_KIND_REQUEST;
   g_autoptr (GError) error = NULL;
@@ -68,7 +77,10 @@ serve_message (const CoprocPluginEntry *entry, GVariant *arguments, CoprocMessen
 
 /* Serves until the host asks to end, and then what it had sent before that. */
 static gboolean
-run_task (const CoprocPluginEntry *entry, CoprocMessenger *messenger, GVariant *arguments, GError **error)
+run_task (const CoprocPluginEntry *entry,
+          CoprocMessenger *messenger,
+          GVariant *arguments,
+          GError **error)
 {
   gboolean ending = FALSE;
 
@@ -120,7 +132,10 @@ is_clean_end (CoprocMessenger *messenger, const GError *error)
 }
 
 static gboolean
-run_entry (const CoprocPluginEntry *entry, CoprocMessenger *messenger, GVariant *arguments, GError **error)
+run_entry (const CoprocPluginEntry *entry,
+           CoprocMessenger *messenger,
+           GVariant *arguments,
+           GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   gboolean done;
@@ -141,14 +156,39 @@ run_entry (const CoprocPluginEntry *entry, CoprocMessenger *messenger, GVariant 
   return FALSE;
 }
 
+/* A plugin has ended the main thread: other threads would keep a process that nobody can reach. */
+static void
+on_main_thread_exit (gpointer user_data)
+{
+  _exit (EXIT_SUCCESS);
+}
+
+/* Everything that runs code of the plugin. */
+static void
+run_plugin (const char *plugin_name,
+            const char *entry_point,
+            CoprocMessenger *messenger,
+            GVariant *arguments,
+            GError **error)
+{
+  g_autoptr (CoprocLoadedPlugin) plugin = NULL;
+  const CoprocPluginEntry *entry = NULL;
+
+  pthread_cleanup_push (on_main_thread_exit, NULL);
+  plugin = coproc_plugin_load (plugin_name, error);
+  if (plugin != NULL)
+    entry = coproc_loaded_plugin_find (plugin, entry_point, error);
+  if (entry != NULL && greet_host (messenger, plugin, error))
+    run_entry (entry, messenger, arguments, error);
+  pthread_cleanup_pop (FALSE);
+}
+
 static int
 run_worker (GType messenger_type, const char *plugin_name, const char *entry_point)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) arguments = NULL;
   g_autoptr (CoprocMessenger) messenger = NULL;
-  g_autoptr (CoprocLoadedPlugin) plugin = NULL;
-  const CoprocPluginEntry *entry = NULL;
 
   messenger = coproc_worker_meet_host (messenger_type, &arguments, &error);
   if (messenger == NULL)
@@ -157,12 +197,7 @@ run_worker (GType messenger_type, const char *plugin_name, const char *entry_poi
       return EXIT_FAILURE;
     }
 
-  plugin = coproc_plugin_load (plugin_name, &error);
-  if (plugin != NULL)
-    entry = coproc_loaded_plugin_find (plugin, entry_point, &error);
-  if (entry != NULL && greet_host (messenger, plugin, &error))
-    run_entry (entry, messenger, arguments, &error);
-
+  run_plugin (plugin_name, entry_point, messenger, arguments, &error);
   coproc_worker_leave_host (messenger, error);
 
   return error == NULL ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -197,7 +232,7 @@ coproc_worker_main (int argc, char **argv)
 
   /* Ctrl-C goes to everybody at the terminal; the host decides what becomes of its workers. */
   signal (SIGINT, SIG_IGN);
-  /* Standard output is the host's stderr pipe: what is printed should not wait for a full buffer. */
+  /* Standard output is a pipe to the host: what is printed should not wait for a full buffer. */
   setvbuf (stdout, NULL, _IOLBF, BUFSIZ);
 
   for (; i < argc && argv[i][0] == '-'; i++)

@@ -97,7 +97,7 @@ coproc_worker_observer_mute (CoprocWorkerObserver *self)
 static Event *
 next_event (CoprocWorkerObserver *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   Event *event = self->muted ? NULL : g_queue_pop_head (&self->events);
 
   if (event == NULL)
@@ -149,7 +149,7 @@ drop_oldest_line_locked (CoprocWorkerObserver *self)
 static void
 tell (CoprocWorkerObserver *self, const Event *event)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   Event *copy;
 
   if (self->muted)

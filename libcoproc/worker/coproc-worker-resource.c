@@ -76,7 +76,7 @@ static GParamSpec *props[PROP_STDERR_MODE + 1];
 CoprocWorkerRun *
 coproc_worker_resource_dup_run (CoprocWorkerResource *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   return self->run != NULL ? coproc_worker_run_ref (self->run) : NULL;
 }
@@ -99,11 +99,14 @@ get_state (CoprocWorkerResource *self)
 /* --- GObject --- */
 
 static void
-coproc_worker_resource_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+coproc_worker_resource_get_property (GObject *object,
+                                     guint prop_id,
+                                     GValue *value,
+                                     GParamSpec *pspec)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
   CoprocWorkerState state = get_state (self);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   switch ((WorkerProperty) prop_id)
     {
@@ -146,7 +149,8 @@ coproc_worker_resource_get_property (GObject *object, guint prop_id, GValue *val
 }
 
 /* Whether *@field was another value. */
-#define TAKE_IF_DIFFERENT(field, new_value) ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
+#define TAKE_IF_DIFFERENT(field, new_value)                                                        \
+  ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
 
 static gboolean
 take_environment (CoprocWorkerResource *self, const char *const *environment)
@@ -174,7 +178,10 @@ take_working_directory (CoprocWorkerResource *self, const char *directory)
 }
 
 static void
-coproc_worker_resource_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+coproc_worker_resource_set_property (GObject *object,
+                                     guint prop_id,
+                                     const GValue *value,
+                                     GParamSpec *pspec)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
   gboolean changed = FALSE;
@@ -348,7 +355,8 @@ install_properties (GObjectClass *object_class)
    *
    * Since: 1.0
    */
-  props[PROP_WORKING_DIRECTORY] = g_param_spec_string ("working-directory", NULL, NULL, NULL, settable);
+  props[PROP_WORKING_DIRECTORY]
+      = g_param_spec_string ("working-directory", NULL, NULL, NULL, settable);
   /**
    * CoprocWorkerResource:stderr-mode:
    *
@@ -431,8 +439,8 @@ coproc_worker_resource_init (CoprocWorkerResource *self)
  *
  * Threads: any.
  *
- * Returns: (transfer none) (nullable): the messenger, %NULL if the worker never ran or its last start
- *   failed
+ * Returns: (transfer none) (nullable): the messenger, %NULL if the worker never ran or its last
+ *   start failed
  *
  * Since: 1.0
  */

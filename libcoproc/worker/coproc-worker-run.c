@@ -92,7 +92,7 @@ coproc_worker_run_set_state_locked (CoprocWorkerRun *self, CoprocWorkerState sta
 CoprocWorkerState
 coproc_worker_run_get_state (CoprocWorkerRun *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   return self->state;
 }
@@ -108,7 +108,7 @@ coproc_worker_run_is_over (CoprocWorkerRun *self)
 CoprocExit
 coproc_worker_run_get_exit (CoprocWorkerRun *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   return self->status;
 }
@@ -116,7 +116,7 @@ coproc_worker_run_get_exit (CoprocWorkerRun *self)
 GPid
 coproc_worker_run_get_pid (CoprocWorkerRun *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->process == NULL || self->status.kind != COPROC_EXIT_NOT_YET)
     return 0;
@@ -126,7 +126,7 @@ coproc_worker_run_get_pid (CoprocWorkerRun *self)
 CoprocMessenger *
 coproc_worker_run_get_messenger (CoprocWorkerRun *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   return self->greeting ? NULL : self->messenger;
 }
@@ -191,7 +191,7 @@ static void
 on_connection_ended (const GError *error, gpointer user_data)
 {
   CoprocWorkerRun *self = user_data;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (error != NULL && !self->ended && self->broken == NULL)
     self->broken = g_error_copy (error);
@@ -209,7 +209,7 @@ on_stderr_line (const char *line, gpointer user_data)
 static CoprocMessenger *
 steal_messenger (CoprocWorkerRun *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   while (self->settling)
     g_cond_wait (&self->changed, &self->lock);
@@ -275,7 +275,11 @@ make_environment (const CoprocWorkerSetup *setup)
 }
 
 static gboolean
-launch (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GPid *pid, GError **error)
+launch (CoprocWorkerRun *self,
+        const CoprocWorkerSetup *setup,
+        StartFds *fds,
+        GPid *pid,
+        GError **error)
 {
   g_auto (GStrv) environment = make_environment (setup);
   g_autofree char *helper = coproc_spawn_dup_helper_path ();
@@ -319,13 +323,14 @@ prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, G
     goto out;
   if (fds->stderr_pipe[0] >= 0)
     {
-      self->tail = coproc_stderr_tail_new (g_steal_fd (&fds->stderr_pipe[0]), forward, &local_error);
+      self->tail
+          = coproc_stderr_tail_new (g_steal_fd (&fds->stderr_pipe[0]), forward, &local_error);
       if (self->tail == NULL)
         goto out;
     }
-  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type,
-                                                      g_steal_fd (&fds->from_worker[0]),
-                                                      g_steal_fd (&fds->to_worker[1]), &local_error);
+  self->messenger
+      = coproc_messenger_new_unannounced (setup->messenger_type, g_steal_fd (&fds->from_worker[0]),
+                                          g_steal_fd (&fds->to_worker[1]), &local_error);
 
 out:
   if (local_error != NULL)
@@ -367,7 +372,11 @@ spawn (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
 
 /* Greets the worker and waits for its greeting. */
 static gboolean
-greet (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error)
+greet (CoprocWorkerRun *self,
+       const CoprocWorkerSetup *setup,
+       GVariant *arguments,
+       GCancellable *cancellable,
+       GError **error)
 {
   g_autoptr (GVariant) hello = NULL;
   g_autoptr (GError) local_error = NULL;
@@ -435,6 +444,8 @@ coproc_worker_run_start (CoprocWorkerRun          *self,
                          GCancellable             *cancellable,
                          GError                  **error)
 {
+  gboolean asked;
+
   self->label = g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point);
   self->grace_us = setup->grace_us;
 
@@ -448,9 +459,12 @@ coproc_worker_run_start (CoprocWorkerRun          *self,
   self->greeting = FALSE;
   if (self->state == COPROC_WORKER_STATE_STARTING)
     coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_RUNNING);
+  asked = self->asked;
   if (self->ended)
     exit_locked (self);
   g_mutex_unlock (&self->lock);
+  if (asked)
+    coproc_worker_run_ask (self);
 
   return TRUE;
 }

@@ -3,8 +3,8 @@
  *
  * Ending a worker: asked ─ grace ─▶ SIGTERM ─ grace ─▶ SIGKILL ─▶ given up.
  *
- * The stages are taken by a timer of the background thread, so that nobody needs to wait for them: a
- * stop is the same whether a thread blocks on it, a task waits for it, or the object is gone.
+ * The stages are taken by a timer of the background thread, so that nobody needs to wait for them:
+ * a stop is the same whether a thread blocks on it, a task waits for it, or the object is gone.
  */
 #include "worker/coproc-worker-run-private.h"
 
@@ -68,7 +68,7 @@ static gboolean
 on_stage_over (gpointer user_data)
 {
   CoprocWorkerRun *self = user_data;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   /* It may have been replaced while it was being dispatched. */
   if (self->stage_source == g_main_current_source ())
@@ -119,14 +119,13 @@ coproc_worker_run_ask (CoprocWorkerRun *self)
   g_autoptr (CoprocMessenger) messenger = NULL;
 
   g_mutex_lock (&self->lock);
-  if (!self->ended && self->messenger != NULL)
-    {
-      self->asked = TRUE;
-      messenger = g_object_ref (self->messenger);
-    }
+  self->asked = TRUE;
+  if (!self->greeting && !self->ended && self->messenger != NULL)
+    messenger = g_object_ref (self->messenger);
   g_mutex_unlock (&self->lock);
 
-  /* A worker that is gone already, or not there yet, does not need to be asked. */
+  /* A worker that is gone already does not need to be asked; one that is being started is asked
+   * when it has been. */
   if (messenger != NULL)
     coproc_messenger_send_close_request (messenger, NULL);
 }

@@ -57,13 +57,16 @@ static void
 on_cancelled (GCancellable *cancellable, gpointer user_data)
 {
   CoprocWorkerRun *self = user_data;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   g_cond_broadcast (&self->changed);
 }
 
 gboolean
-coproc_worker_run_wait (CoprocWorkerRun *self, gint64 deadline, GCancellable *cancellable, GError **error)
+coproc_worker_run_wait (CoprocWorkerRun *self,
+                        gint64 deadline,
+                        GCancellable *cancellable,
+                        GError **error)
 {
   gboolean in_time = TRUE, result;
   gulong handler = 0;
@@ -178,7 +181,8 @@ coproc_worker_run_wait_task (CoprocWorkerRun *self, gint64 deadline, GTask *task
 
   wait->run = coproc_worker_run_ref (self);
   wait->task = task;
-  wait->done_source = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task, on_done, wait);
+  wait->done_source
+      = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task, on_done, wait);
   if (cancellable != NULL)
     wait->cancel_source = add_source (g_cancellable_source_new (cancellable), task,
                                       G_SOURCE_FUNC (on_wait_cancelled), wait);

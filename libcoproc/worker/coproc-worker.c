@@ -3,8 +3,8 @@
  *
  * The helper program `coproc-worker`, which a host runs for each worker:
  *
- *     coproc-worker [--fifo] [--] PLUGIN ENTRY-POINT     runs a worker; COPROC_WORKER_FDS names its host
- *     coproc-worker --inspect [--] PLUGIN                loads a plugin and says what it is
+ *     coproc-worker [--fifo] [--] PLUGIN ENTRY-POINT   runs a worker; COPROC_WORKER_FDS names its host
+ *     coproc-worker --inspect [--] PLUGIN              loads a plugin and says what it is
  */
 #include "worker/coproc-worker-main-private.h"
 

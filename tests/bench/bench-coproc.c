@@ -138,6 +138,21 @@ ping_pong_peer (CoprocMessenger *messenger, long count)
     }
 }
 
+/* The same with waits that sleep at once, as a plain read() does. */
+static double
+sleeping_host (CoprocMessenger *messenger, long count)
+{
+  g_object_set (messenger, "spin-time", 0, NULL);
+  return ping_pong_host (messenger, count);
+}
+
+static void
+sleeping_peer (CoprocMessenger *messenger, long count)
+{
+  g_object_set (messenger, "spin-time", 0, NULL);
+  ping_pong_peer (messenger, count);
+}
+
 static double
 call_host (CoprocMessenger *messenger, long count)
 {
@@ -398,6 +413,8 @@ priority_peer (CoprocMessenger *messenger, long count)
 static const Measurement measurements[] = {
   { "round-trip-same-core", true, 0, 60000, ping_pong_host, ping_pong_peer },
   { "round-trip-two-cores", false, 0, 12000, ping_pong_host, ping_pong_peer },
+  { "round-trip-same-core-sleeping", true, 0, 60000, sleeping_host, sleeping_peer },
+  { "round-trip-two-cores-sleeping", false, 0, 12000, sleeping_host, sleeping_peer },
   { "call-same-core", true, 0, 60000, call_host, echo_peer },
   { "call-two-cores", false, 0, 12000, call_host, echo_peer },
   { "bytes-to-blocking", false, 0, 1500000, send_bytes_host, blocking_peer },

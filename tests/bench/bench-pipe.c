@@ -56,6 +56,56 @@ round_trip_peer (End *end, long count)
     }
 }
 
+/* The same with a read that is tried until it succeeds: both cores stay awake. */
+static void
+read_spinning (int fd, void *data, size_t size)
+{
+  uint8_t *next = data;
+
+  while (size > 0)
+    {
+      ssize_t n = read (fd, next, size);
+
+      if (n > 0)
+        {
+          next += n;
+          size -= (size_t) n;
+        }
+      else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        bench_die ("read");
+    }
+}
+
+static double
+spinning_host (End *end, long count)
+{
+  uint8_t message[BENCH_SMALL] = { 0 };
+  double start = bench_now ();
+
+  fcntl (end->in, F_SETFL, O_NONBLOCK);
+  for (long i = 0; i < count; i++)
+    {
+      bench_write (end->out, message, sizeof message);
+      read_spinning (end->in, message, sizeof message);
+      bench_touch (message, sizeof message);
+    }
+  return (bench_now () - start) * 1e6 / (double) count;
+}
+
+static void
+spinning_peer (End *end, long count)
+{
+  uint8_t message[BENCH_SMALL];
+
+  fcntl (end->in, F_SETFL, O_NONBLOCK);
+  for (long i = 0; i < count; i++)
+    {
+      read_spinning (end->in, message, sizeof message);
+      bench_touch (message, sizeof message);
+      bench_write (end->out, message, sizeof message);
+    }
+}
+
 /* --- one way: the peer tells when it has got everything --- */
 
 static double
@@ -195,6 +245,7 @@ in_flight_peer (End *end, long count)
 static const Measurement measurements[] = {
   { "round-trip-same-core", true, 0, 60000, round_trip_host, round_trip_peer },
   { "round-trip-two-cores", false, 0, 12000, round_trip_host, round_trip_peer },
+  { "round-trip-two-cores-spinning", false, 0, 100000, spinning_host, spinning_peer },
   { "one-way", false, 0, 1500000, one_way_host, one_way_peer },
   { "one-way-batched", false, 0, 20000000, batched_host, one_way_peer },
   { "in-flight", false, 0, 1000000, in_flight_host, in_flight_peer },

@@ -92,9 +92,12 @@ awk -v json="$json" -v rounds="$rounds" '
     print "|---|---|---|---|---|"
     if (json != "") print "[" > json
     row("64 B ping-pong, same core", "pipe round-trip-same-core", "coproc round-trip-same-core", "µs", "<=", 1.4)
-    row("64 B ping-pong, one core each", "pipe round-trip-two-cores", "coproc round-trip-two-cores", "µs", "<=", 1.4)
+    row("64 B ping-pong, same core, spin-time 0", "pipe round-trip-same-core", "coproc round-trip-same-core-sleeping", "µs", "<=", 1.4)
+    row("64 B ping-pong, one core each, both sleep (spin-time 0)", "pipe round-trip-two-cores", "coproc round-trip-two-cores-sleeping", "µs", "<=", 1.4)
+    row("64 B ping-pong, one core each, both spin", "pipe round-trip-two-cores-spinning", "coproc round-trip-two-cores", "µs", "", "")
+    row("64 B ping-pong, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc round-trip-two-cores", "µs", "", "")
     row("64 B call and reply, same core", "pipe round-trip-same-core", "coproc call-same-core", "µs", "<=", 1.4)
-    row("64 B call and reply, one core each", "pipe round-trip-two-cores", "coproc call-two-cores", "µs", "<=", 1.4)
+    row("64 B call and reply, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc call-two-cores", "µs", "", "")
     row("64 B one way: send_bytes, receive_blocking", "pipe one-way", "coproc bytes-to-blocking", "", ">=", 0.8)
     row("64 B one way: send_bytes, receive_message", "pipe one-way", "coproc bytes-to-message", "", ">=", 0.8)
     row("64 B one way: send_bytes, receive_available", "pipe one-way", "coproc bytes-to-available", "", ">=", 0.8)

@@ -230,6 +230,20 @@ coproc_fault_get_rss (void)
   return coproc_test_get_status ("VmRSS");
 }
 
+void
+coproc_fault_assert_rss (guint64 start, guint64 extra)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+  g_assert_cmpuint (coproc_fault_get_rss (), <, start + extra);
+#endif
+}
+
+gboolean
+coproc_fault_is_shimmed (void)
+{
+  return g_getenv ("COPROC_FAULT") != NULL;
+}
+
 gboolean
 coproc_fault_is_gone (GPid pid)
 {

@@ -56,6 +56,10 @@ gboolean coproc_fault_start_raw (CoprocWorkerResource *worker, const char *scrip
 
 /* KiB that are resident. */
 guint64 coproc_fault_get_rss (void);
+/* No more than @extra KiB have been added to @start. Says nothing under ASan, which keeps what is freed. */
+void coproc_fault_assert_rss (guint64 start, guint64 extra);
+/* Whether fault-shim makes system calls fail here: what is sent need not be written at once then. */
+gboolean coproc_fault_is_shimmed (void);
 /* Whether nothing runs under that pid (a zombie does not). */
 gboolean coproc_fault_is_gone (GPid pid);
 

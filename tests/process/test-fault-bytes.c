@@ -110,14 +110,14 @@ static void
 test_row_pipes (gconstpointer data)
 {
   const Row *row = data;
-  g_autofree char *script = g_strdup_printf ("hello; %s; wait", row->script);
+  g_autofree char *script = g_strdup_printf ("hello; read hello; %s; wait", row->script);
   guint64 rss = coproc_fault_get_rss ();
   CoprocFaultPeer peer;
 
   coproc_fault_peer_open (&peer, COPROC_TYPE_PRIORITY_MESSENGER, script);
   assert_row (row, peer.messenger);
   g_assert_true (coproc_messenger_get_closed (peer.messenger));
-  g_assert_cmpuint (coproc_fault_get_rss (), <, rss + 8192);
+  coproc_fault_assert_rss (rss, 8192);
   coproc_fault_peer_close (&peer);
 }
 
@@ -130,7 +130,7 @@ test_row_chunked (gconstpointer data)
 
   for (guint i = 0; i < G_N_ELEMENTS (chunks); i++)
     {
-      g_autofree char *script = g_strdup_printf ("chunk %s; hello; %s; wait", chunks[i], row->script);
+      g_autofree char *script = g_strdup_printf ("read hello; chunk %s; hello; %s; wait", chunks[i], row->script);
       CoprocFaultPeer peer;
 
       coproc_fault_peer_open (&peer, COPROC_TYPE_MULTI_MESSENGER, script);
@@ -165,7 +165,7 @@ test_no_hello (void)
   g_autoptr(GError) error = NULL;
   CoprocFaultPeer peer;
 
-  coproc_fault_peer_open (&peer, COPROC_TYPE_PRIORITY_MESSENGER, FIRST "wait");
+  coproc_fault_peer_open (&peer, COPROC_TYPE_PRIORITY_MESSENGER, "read hello;" FIRST "wait");
   assert_row (&row, peer.messenger);
   coproc_fault_peer_close (&peer);
 
@@ -228,7 +228,7 @@ test_announced (void)
       g_assert_cmpint (coproc_messenger_available (messengers[i], NULL, &error), ==, 0);
       g_assert_no_error (error);
     }
-  g_assert_cmpuint (coproc_fault_get_rss (), <, rss + N_PEERS * 128);
+  coproc_fault_assert_rss (rss, N_PEERS * 128);
   for (guint i = 0; i < N_PEERS; i++)
     {
       close (out[i]);
@@ -292,7 +292,7 @@ test_cut_pipes (gconstpointer data)
 
   for (guint offset = 0; offset <= 3 * FRAME_SIZE; offset += coproc_test_is_slow () ? 7 : 1)
     {
-      g_autofree char *script = g_strdup_printf ("hello; cut %u; " THREE "%s", offset, end);
+      g_autofree char *script = g_strdup_printf ("hello; read hello; cut %u; " THREE "%s", offset, end);
       CoprocFaultPeer peer;
 
       coproc_fault_peer_open (&peer, COPROC_TYPE_PRIORITY_MESSENGER, script);
@@ -321,7 +321,7 @@ test_cut_hello (void)
 {
   for (guint offset = 0; offset < 48; offset++)
     {
-      g_autofree char *script = g_strdup_printf ("cut %u; hello; " THREE "exit 0", offset);
+      g_autofree char *script = g_strdup_printf ("read hello; cut %u; hello; " THREE "exit 0", offset);
       g_autoptr(GError) error = NULL;
       CoprocFaultPeer peer;
 
@@ -362,7 +362,7 @@ test_flags (void)
   for (guint bit = 1; bit < 16; bit++)
     {
       g_autofree char *script
-        = g_strdup_printf ("hello; frame kind=norequest serial=1 flags=%u; wait", 1u << bit);
+        = g_strdup_printf ("hello; read hello; frame kind=norequest serial=1 flags=%u; wait", 1u << bit);
       g_autoptr(GError) error = NULL;
       CoprocFaultPeer peer;
 
@@ -377,7 +377,7 @@ test_flags (void)
 static void
 assert_received (const char *script, const char *channel, gsize size)
 {
-  g_autofree char *full = g_strdup_printf ("hello; %s; wait", script);
+  g_autofree char *full = g_strdup_printf ("hello; read hello; %s; wait", script);
   g_autoptr(GVariant) payload = NULL;
   g_autoptr(GError) error = NULL;
   CoprocFaultPeer peer;

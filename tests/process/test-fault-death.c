@@ -206,27 +206,19 @@ die_in_call (const Cause *cause, gboolean async)
   patient_bury (&patient);
 }
 
-/* With one reply written and another on its way: the first is delivered, the second is cut. */
+/* With half a reply written: it is cut, and the error says so. */
 static void
 die_in_reply (const Cause *cause, gboolean async)
 {
   g_autofree char *instruction = g_strdup_printf ("cut 5000; %s", cause->instruction);
-  CoprocTestResult result = { 0 };
-  g_autoptr(GVariant) payload = NULL;
   g_autoptr(GError) error = NULL;
   Patient patient;
 
   patient_start (&patient, cause, NULL);
-  coproc_messenger_call_async (patient.messenger, g_variant_new_string ("reply 10"), "do", -1, NULL,
-                               coproc_test_result_store, &result);
+  coproc_fault_ping (patient.worker); /* nothing of the library's is still to be written */
   error = call_error (patient.messenger, instruction, async);
   coproc_fault_assert_died (error, patient.pid, cause->text);
   g_assert_nonnull (strstr (error->message, "cut after 2540 of 5040 bytes"));
-  g_clear_error (&error);
-  payload = coproc_messenger_call_finish (patient.messenger, coproc_test_result_wait (&result), &error);
-  g_assert_no_error (error);
-  g_assert_cmpuint (g_variant_get_size (payload), ==, 10);
-  coproc_test_result_clear (&result);
   patient_bury (&patient);
 }
 
@@ -286,7 +278,10 @@ test_last_words (void)
         break;
       n_received++;
     }
-  g_assert_cmpuint (n_received, ==, 99);
+  if (coproc_fault_is_shimmed ())
+    g_assert_cmpuint (n_received, <=, 99); /* the rest was still with the worker */
+  else
+    g_assert_cmpuint (n_received, ==, 99);
   coproc_fault_assert_died (error, patient.pid, "signal SEGV");
   patient_bury (&patient);
 }
@@ -402,11 +397,7 @@ test_cycles (void)
     }
   g_assert_cmpuint (coproc_test_count_fds (), <=, n_fds + 2);
   g_assert_cmpuint (count_mappings (), <=, n_mappings + 8);
-#if !defined(__SANITIZE_ADDRESS__)
-  g_assert_cmpuint (coproc_fault_get_rss (), <, rss + 1024);
-#else
-  g_assert_cmpuint (coproc_fault_get_rss (), <, rss + 65536); /* what was freed is kept for a while */
-#endif
+  coproc_fault_assert_rss (rss, 1024);
 }
 
 int

@@ -15,7 +15,8 @@
 static void
 remove_tree (const char *path)
 {
-  g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
+  g_autoptr (GDir) dir
+      = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
@@ -91,7 +92,8 @@ test_inspect (void)
   entry_points = coproc_plugin_get_entry_points (plugin);
   g_assert_cmpstr (entry_points[0], ==, "clean");
   g_assert_true (g_strv_contains (entry_points, "answer"));
-  g_assert_cmpstr (coproc_plugin_get_entry_point_description (plugin, "answer"), ==, "answers, or fails");
+  g_assert_cmpstr (coproc_plugin_get_entry_point_description (plugin, "answer"), ==,
+                   "answers, or fails");
   g_assert_null (coproc_plugin_get_entry_point_description (plugin, "no such"));
   g_object_get (plugin, "version", &by_property, NULL);
   g_assert_cmpstr (by_property, ==, "1.2");
@@ -175,7 +177,8 @@ test_search_path (void)
   g_autofree char *old_path = g_strdup (g_getenv ("COPROC_PLUGIN_PATH"));
   g_autofree char *old_dir = g_get_current_dir ();
 
-  g_test_summary ("C1: neither the current directory nor relative or empty components are searched");
+  g_test_summary (
+      "C1: neither the current directory nor relative or empty components are searched");
 
   g_assert_no_errno (g_chdir (folder));
   g_setenv ("COPROC_PLUGIN_PATH", ".:", TRUE);
@@ -536,7 +539,8 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (broken_plugins); i++)
     {
       g_autofree char *start = g_strdup_printf ("/coproc/plugin/start/%s", broken_plugins[i].name);
-      g_autofree char *inspect = g_strdup_printf ("/coproc/plugin/inspect/%s", broken_plugins[i].name);
+      g_autofree char *inspect
+          = g_strdup_printf ("/coproc/plugin/inspect/%s", broken_plugins[i].name);
 
       coproc_test_add_data (start, &broken_plugins[i], test_broken_start);
       coproc_test_add_data (inspect, &broken_plugins[i], test_broken_inspect);

@@ -18,7 +18,8 @@ test_arguments (void)
 {
   const char *environment[] = { "LIFECYCLE=set", NULL };
   CoprocWorkerResource *worker = new_worker ("arguments");
-  g_autoptr (GVariant) sent = g_variant_ref_sink (one_argument ("number", g_variant_new_int64 (-7)));
+  g_autoptr (GVariant) sent
+      = g_variant_ref_sink (one_argument ("number", g_variant_new_int64 (-7)));
   g_autoptr (GVariant) received = NULL;
   g_autoptr (GVariant) surroundings = NULL;
   g_autoptr (GError) error = NULL;
@@ -47,7 +48,8 @@ test_arguments (void)
 static void
 test_discipline (void)
 {
-  GType types[] = { COPROC_TYPE_MULTI_MESSENGER, COPROC_TYPE_PRIORITY_MESSENGER, COPROC_TYPE_MESSENGER };
+  GType types[]
+      = { COPROC_TYPE_MULTI_MESSENGER, COPROC_TYPE_PRIORITY_MESSENGER, COPROC_TYPE_MESSENGER };
 
   for (guint i = 0; i < G_N_ELEMENTS (types); i++)
     {
@@ -148,8 +150,8 @@ test_task (void)
                                         NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_assert_null (coproc_messenger_call (messenger, g_variant_new_string ("nothing"), "b", 60 * SECOND,
-                                        NULL, &error));
+  g_assert_null (coproc_messenger_call (messenger, g_variant_new_string ("nothing"), "b",
+                                        60 * SECOND, NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER);
   g_clear_error (&error);
   g_assert_null (coproc_messenger_call (messenger, g_variant_new_int32 (1), NULL, 60 * SECOND, NULL,
@@ -165,7 +167,8 @@ test_task (void)
   assert_call (worker, "next");
 
   /* What fails without being a request is told to whoever receives. */
-  g_assert_true (coproc_messenger_send_norequest (messenger, g_variant_new_string ("fail"), NULL, &error));
+  g_assert_true (
+      coproc_messenger_send_norequest (messenger, g_variant_new_string ("fail"), NULL, &error));
   g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
   assert_stop (worker, 10 * SECOND);
@@ -184,12 +187,14 @@ test_task_finishes (void)
   g_test_summary ("A task that is asked to end first answers what was asked before");
 
   for (guint i = 0; i < 200; i++)
-    g_assert_true (coproc_messenger_send_request (messenger, g_variant_new_string ("x"), NULL, NULL));
+    g_assert_true (
+        coproc_messenger_send_request (messenger, g_variant_new_string ("x"), NULL, NULL));
   g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, &error));
   g_assert_no_error (error);
   while (TRUE)
     {
-      g_autoptr (GVariant) reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
+      g_autoptr (GVariant) reply
+          = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
 
       g_assert_no_error (error);
       if (reply == NULL)
@@ -206,8 +211,8 @@ test_silent_failure (void)
   CoprocWorkerResource *worker = new_started ("fail-silently");
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker), NULL,
-                                                    NULL, &error));
+  g_assert_null (coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker),
+                                                    NULL, NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER);
   g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, NULL));
   g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 1);
@@ -226,10 +231,12 @@ test_async (void)
   coproc_worker_resource_start_async (worker, NULL, NULL, coproc_test_result_store, &start);
   g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_STARTING);
   coproc_worker_resource_start_async (worker, NULL, NULL, coproc_test_result_store, &again);
-  g_assert_false (coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&again), &error));
+  g_assert_false (
+      coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&again), &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE);
   g_clear_error (&error);
-  g_assert_true (coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
+  g_assert_true (
+      coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
   g_assert_no_error (error);
   g_assert_true (start.thread == g_thread_self ());
   assert_call (worker, "async");
@@ -237,13 +244,16 @@ test_async (void)
   coproc_worker_resource_join_async (worker, 60 * SECOND, NULL, coproc_test_result_store, &join);
   coproc_worker_resource_stop_async (worker, 10 * SECOND, NULL, coproc_test_result_store, &stop);
   g_assert_cmpuint (join.n_calls + stop.n_calls, ==, 0);
-  g_assert_true (coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&join), &error));
+  g_assert_true (
+      coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&join), &error));
   g_assert_no_error (error);
-  g_assert_true (coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&stop), &error));
+  g_assert_true (
+      coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&stop), &error));
   g_assert_no_error (error);
   g_assert_cmpint (coproc_worker_resource_get_exit_status (worker), ==, 0);
   coproc_worker_resource_join_async (worker, 0, NULL, coproc_test_result_store, &joined);
-  g_assert_true (coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&joined), &error));
+  g_assert_true (
+      coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&joined), &error));
   g_assert_no_error (error);
 
   coproc_test_result_clear (&start);
@@ -265,7 +275,8 @@ test_async_ends (void)
   g_test_summary ("A wait ends by its time or its cancellation, and the worker runs on");
 
   coproc_worker_resource_join_async (worker, -1, NULL, coproc_test_result_store, &never);
-  g_assert_false (coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&never), &error));
+  g_assert_false (
+      coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&never), &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_NOT_ALIVE);
   g_clear_error (&error);
 
@@ -277,7 +288,8 @@ test_async_ends (void)
   g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_RUNNING);
   coproc_worker_resource_join_async (worker, 20000, NULL, coproc_test_result_store, &timed);
   coproc_worker_resource_join_async (worker, -1, cancellable, coproc_test_result_store, &cancelled);
-  g_assert_false (coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&timed), &error));
+  g_assert_false (
+      coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&timed), &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT);
   g_clear_error (&error);
   g_assert_cmpuint (cancelled.n_calls, ==, 0);
@@ -295,7 +307,8 @@ test_async_ends (void)
   coproc_worker_resource_stop_async (worker, 50000, NULL, coproc_test_result_store, &stop);
   g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_STOPPING);
   g_object_unref (worker);
-  g_assert_true (coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&stop), &error));
+  g_assert_true (
+      coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&stop), &error));
   g_assert_no_error (error);
   g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, SIGKILL);
 
@@ -319,7 +332,8 @@ test_start_cancelled (void)
   coproc_worker_resource_start_async (worker, NULL, cancellable, coproc_test_result_store, &start);
   coproc_test_until (coproc_worker_resource_get_pid (worker) != 0);
   g_cancellable_cancel (cancellable);
-  g_assert_false (coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
+  g_assert_false (
+      coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
   g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_FAILED);
@@ -341,7 +355,8 @@ test_start_stopped (void)
   coproc_worker_resource_start_async (worker, NULL, NULL, coproc_test_result_store, &start);
   coproc_test_until (coproc_worker_resource_get_pid (worker) != 0);
   assert_stop (worker, 20000);
-  g_assert_false (coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
+  g_assert_false (
+      coproc_worker_resource_start_finish (worker, coproc_test_result_wait (&start), &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
   g_assert_cmpint (get_state (worker), ==, COPROC_WORKER_STATE_FAILED);
   coproc_test_result_clear (&start);
@@ -358,8 +373,8 @@ test_cut (void)
 
   g_test_summary ("A worker that closes its connection and lives on is ended");
 
-  g_assert_null (coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker), NULL,
-                                                    NULL, &error));
+  g_assert_null (coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker),
+                                                    NULL, NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
   g_assert_nonnull (strstr (error->message, "signal TERM"));
   g_assert_nonnull (strstr (error->message, "closed its connection"));

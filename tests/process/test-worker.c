@@ -129,7 +129,8 @@ test_w3_join_keeps_replies (void)
   g_assert_no_error (error);
   for (guint i = 0; i < 5; i++)
     {
-      g_autoptr (GVariant) reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
+      g_autoptr (GVariant) reply
+          = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
 
       g_assert_no_error (error);
       g_assert_cmpuint (g_variant_get_uint32 (reply), ==, i);
@@ -254,7 +255,8 @@ test_w6_host_death (void)
       g_auto (GStrv) pids = NULL;
       g_autoptr (GError) error = NULL;
 
-      g_spawn_sync (NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output, NULL, NULL, &error);
+      g_spawn_sync (NULL, argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &output, NULL, NULL,
+                    &error);
       g_assert_no_error (error);
       pids = g_strsplit (g_strstrip (output), " ", -1);
       g_assert_cmpuint (g_strv_length (pids), ==, 4);
@@ -405,14 +407,16 @@ test_w11_start_fails (void)
   g_autoptr (GError) error = NULL;
   g_autofree guint8 *large = g_malloc0 ((1 << 20) + 1);
 
-  g_test_summary ("Arguments that cannot be are start()'s error, and the worker can be started after it");
+  g_test_summary (
+      "Arguments that cannot be are start()'s error, and the worker can be started after it");
 
   g_assert_false (coproc_worker_resource_start (worker, g_variant_new_string ("no"), NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD);
   g_clear_error (&error);
   g_assert_false (coproc_worker_resource_start (
       worker,
-      one_argument ("large", g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, large, (1 << 20) + 1, 1)),
+      one_argument ("large",
+                    g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, large, (1 << 20) + 1, 1)),
       NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE);
   g_clear_error (&error);
@@ -427,7 +431,8 @@ test_w11_start_fails (void)
   g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_FAILED);
   g_clear_error (&error);
-  g_object_set (worker, "transport", COPROC_TRANSPORT_PIPE, "working-directory", "/nowhere/at all", NULL);
+  g_object_set (worker, "transport", COPROC_TRANSPORT_PIPE, "working-directory", "/nowhere/at all",
+                NULL);
   g_assert_false (coproc_worker_resource_start (worker, NULL, NULL, &error));
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN);
   g_assert_nonnull (strstr (error->message, "/nowhere/at all"));

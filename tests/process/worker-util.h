@@ -49,9 +49,9 @@ static inline void
 assert_call (CoprocWorkerResource *worker, const char *text)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) reply
-      = coproc_messenger_call (coproc_worker_resource_get_messenger (worker),
-                               g_variant_new_string (text), NULL, 60 * G_USEC_PER_SEC, NULL, &error);
+  g_autoptr (GVariant) reply = coproc_messenger_call (coproc_worker_resource_get_messenger (worker),
+                                                      g_variant_new_string (text), NULL,
+                                                      60 * G_USEC_PER_SEC, NULL, &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (g_variant_get_string (reply, NULL), ==, text);
@@ -63,8 +63,8 @@ await_message (CoprocWorkerResource *worker, const char *text)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) message
-      = coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker), NULL, NULL,
-                                           &error);
+      = coproc_messenger_receive_blocking (coproc_worker_resource_get_messenger (worker), NULL,
+                                           NULL, &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (g_variant_get_string (message, NULL), ==, text);

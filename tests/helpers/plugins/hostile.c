@@ -333,7 +333,13 @@ do_cut (Hostile *self, gint64 number)
   frame[5] = FRAME_KIND_REPLY;
   memcpy (frame + 16, &last_serial, sizeof last_serial);
   memcpy (frame + 24, &reply_serial, sizeof reply_serial);
-  g_assert (write (find_out_fd (), frame, size) == (gssize) size);
+  for (gsize done = 0; done < size;)
+    {
+      gssize n = write (find_out_fd (), frame + done, size - done);
+
+      g_assert (n > 0 || errno == EINTR || errno == EAGAIN);
+      done += (gsize) MAX (n, 0);
+    }
 }
 
 /* What each open descriptor is, `as`. */

@@ -40,7 +40,8 @@ clean_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
   while ((message = coproc_messenger_receive_any (messenger, -1, NULL, &local_error)) != NULL)
     {
       if (coproc_message_get_kind (message) == COPROC_MESSAGE_KIND_REQUEST
-          && !coproc_messenger_reply (messenger, message, coproc_message_get_payload (message), error))
+          && !coproc_messenger_reply (messenger, message, coproc_message_get_payload (message),
+                                      error))
         return FALSE;
       g_clear_pointer (&message, coproc_message_unref);
     }
@@ -61,7 +62,8 @@ say_arguments (CoprocMessenger *messenger, GVariant *arguments, GError **error)
           messenger, arguments != NULL ? arguments : g_variant_new_string ("none"), NULL, error))
     return FALSE;
   return coproc_messenger_send_norequest (
-      messenger, g_variant_new ("(ss)", cwd, variable != NULL ? variable : ""), "surroundings", error);
+      messenger, g_variant_new ("(ss)", cwd, variable != NULL ? variable : ""), "surroundings",
+      error);
 }
 
 /* Answers five requests, whoever asks it to end meanwhile, sends a lot more, and ends. */
@@ -162,7 +164,7 @@ print_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
   return coproc_messenger_send_norequest (messenger, g_variant_new_string ("printed"), NULL, error);
 }
 
-/* Closes its connection and lives on. In its place is a pipe, so that the library does not notice. */
+/* Closes its connection and lives on. A pipe takes its place, so that the library does not notice. */
 static gboolean
 cut_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
 {
@@ -225,9 +227,13 @@ answer_task (GVariant *input, GVariant *arguments, GCancellable *cancellable, GE
   return g_variant_new_string (text);
 }
 
-COPROC_DEFINE_PLUGIN ("lifecycle", "1.2", "Workers that end in many ways",
+COPROC_DEFINE_PLUGIN ("lifecycle",
+                      "1.2",
+                      "Workers that end in many ways",
                       COPROC_ENTRY_POINT ("clean", clean_run, "cleans up when it is told to end"),
-                      COPROC_ENTRY_POINT ("arguments", say_arguments, "says what it was started with"),
+                      COPROC_ENTRY_POINT ("arguments",
+                                          say_arguments,
+                                          "says what it was started with"),
                       COPROC_ENTRY_POINT ("last-words", last_words, "sends a lot and ends"),
                       COPROC_ENTRY_POINT ("fail", fail_run, "fails"),
                       COPROC_ENTRY_POINT ("fail-silently", fail_silently, "fails without an error"),
