@@ -34,7 +34,7 @@ typedef struct
 CoprocInvocation *
 coproc_invocation_new (CoprocMessage *request)
 {
-  CoprocInvocation *self = g_new0 (CoprocInvocation, 1);
+  CoprocInvocation *self = g_slice_new0 (CoprocInvocation);
 
   g_atomic_ref_count_init (&self->ref_count);
   self->serial = request->serial;
@@ -59,7 +59,7 @@ coproc_invocation_unref (CoprocInvocation *self)
 
   g_clear_pointer (&self->channel, g_ref_string_release);
   g_clear_object (&self->cancellable);
-  g_free (self);
+  g_slice_free (CoprocInvocation, self);
 }
 
 static void

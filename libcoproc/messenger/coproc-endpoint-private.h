@@ -111,7 +111,8 @@ struct _CoprocEndpoint
   int peer_pid;
   guint spin_time;
   gint64 emptied_at;             /* when the link was last seen empty by a receive, 0: it was not */
-  int emptied_sends;             /* and how many sends this process had counted then */
+  int emptied_news;              /* and how much news of others this process had counted then */
+  int own_news;                  /* (atomic) the part of the news that has come in here */
 
   GHashTable *channels;          /* name to CoprocChannel, the default one aside */
   CoprocChannel *default_channel;
@@ -159,6 +160,8 @@ struct _CoprocEndpoint
   gboolean parked_input;         /* threads read for themselves: the background does not */
   gboolean sync_used;            /* a thread has, since the timer was last looked at */
   gboolean stalled;              /* the inbound queues are full: nobody reads */
+  gboolean backlog;              /* (written under read_lock too) frames were left that have been read
+                                    from the link: polling it would not tell of them */
   gboolean want_output;
   gint64 rearm_at;               /* when to look whether threads still read, 0: not set */
   gint64 probe_at;               /* when to look whether the peer still reads, 0: not set */
@@ -236,6 +239,8 @@ gboolean        coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode
 
 /* A peer in this very process can tell that a send has returned: its next receive must see it. */
 void            coproc_endpoint_note_send  (CoprocEndpoint *self);
+/* What comes in here may tell of a send on another link. */
+void            coproc_endpoint_note_arrival (CoprocEndpoint *self);
 
 /* Which messages a receive is for. */
 typedef enum

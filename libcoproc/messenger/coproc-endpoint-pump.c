@@ -23,6 +23,7 @@ typedef struct
   gsize n_frames;          /* in all batches of the pass */
   gsize budget;            /* bytes that may still be read */
   guint n_acks;            /* settings of the peer to acknowledge when no lock is held */
+  gboolean emptied;        /* the link has nothing more for now */
   gboolean ended;
   CoprocEnd end;
   GError *error;           /* (nullable) (owned) why it ended */
@@ -441,6 +442,7 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
           n_bytes -= MIN (n_bytes, frame.size);
           break;
         case COPROC_RECEIVE_AGAIN:
+          batch->emptied = TRUE;
           return FALSE;
         case COPROC_RECEIVE_END:
           batch->ended = TRUE;
@@ -456,6 +458,17 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
   return !batch->ended && batch->n > 0;
 }
 
+static void
+note_backlog (CoprocEndpoint *self, gboolean backlog)
+{
+  if (self->backlog == backlog)
+    return;
+  g_mutex_lock (&self->lock);
+  self->backlog = backlog;
+  coproc_endpoint_source_update_locked (self);
+  g_mutex_unlock (&self->lock);
+}
+
 gboolean
 coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
 {
@@ -466,7 +479,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
     return FALSE;
 
   batch.n = 0;
-  batch.ended = FALSE;
+  batch.ended = batch.emptied = FALSE;
   batch.budget = mode == COPROC_PUMP_ALL ? G_MAXSIZE : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;
   batch.cancelled = NULL;
@@ -480,8 +493,11 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
       batch_hand_over (self, &batch);
       self->input_done = ended = batch.ended;
     }
+  note_backlog (self, !self->input_done && !batch.emptied);
   g_mutex_unlock (&self->read_lock);
 
+  if (batch.n_frames > 0)
+    coproc_endpoint_note_arrival (self);
   for (; batch.n_acks > 0; batch.n_acks--)
     {
       const CoprocFrame ack = { .kind = COPROC_FRAME_SETTINGS_ACK };

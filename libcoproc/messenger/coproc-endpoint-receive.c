@@ -105,14 +105,16 @@ static void
 wait_for_input (CoprocEndpoint *self, gint64 deadline)
 {
   const guint spin_time = self->spin_time;
+  const gboolean backlog = self->backlog;
   gboolean was_woken;
 
   self->poller = g_thread_self ();
   g_mutex_unlock (&self->lock);
 
-  if (!spin (self, spin_time, deadline))
+  if (backlog || !spin (self, spin_time, deadline))
     {
-      self->transport->ops->wait (self->transport, self->wakeup.read_fd, deadline);
+      if (!backlog)
+        self->transport->ops->wait (self->transport, self->wakeup.read_fd, deadline);
       coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
     }
 
@@ -348,38 +350,47 @@ find_channel_locked (CoprocEndpoint *self, const char *name, GError **error)
   return channel;
 }
 
-/* Sends of this process to peers that are, or may be, in this process; atomic. */
-static int local_sends;
+/* Counts what this process may have learned of a send by: its own sends to peers that are, or may
+ * be, in this process, and what has come in. Atomic. */
+static int news;
 
 /* µs for which a link that was seen empty is taken to be so. */
-#define EMPTY_TIME 5
+#define EMPTY_TIME 10
 
 void
 coproc_endpoint_note_send (CoprocEndpoint *self)
 {
   if (!g_atomic_int_get (&self->peer_is_remote))
-    g_atomic_int_inc (&local_sends);
+    g_atomic_int_inc (&news);
+}
+
+void
+coproc_endpoint_note_arrival (CoprocEndpoint *self)
+{
+  g_atomic_int_inc (&news);
+  g_atomic_int_inc (&self->own_news);
 }
 
 /* Reads what is there, without waiting. (lock)
  *
  * To look at an empty link costs a system call, as much as all else that a receive does. So a link
  * that was empty a moment ago is not looked at again while there is something queued, unless this
- * process has sent something since: nobody can know of a send that returned elsewhere any faster. */
+ * process has sent something since, or something has come in elsewhere: word of a send that has
+ * returned in another process takes longer on any other way. */
 static void
 pump_locked (CoprocEndpoint *self, gboolean anything_queued)
 {
-  const int n_sends = g_atomic_int_get (&local_sends);
+  const int n_news = g_atomic_int_get (&news) - g_atomic_int_get (&self->own_news);
   const gint64 now = g_get_monotonic_time ();
 
-  if (anything_queued && n_sends == self->emptied_sends && now - self->emptied_at < EMPTY_TIME)
+  if (anything_queued && n_news == self->emptied_news && now - self->emptied_at < EMPTY_TIME)
     return;
 
   g_mutex_unlock (&self->lock);
   coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
   g_mutex_lock (&self->lock);
   self->emptied_at = now;
-  self->emptied_sends = n_sends;
+  self->emptied_news = n_news;
 }
 
 CoprocMessage *
@@ -614,7 +625,7 @@ coproc_endpoint_poll (CoprocEndpoint *self)
 
   g_mutex_lock (&self->read_lock);
   g_mutex_lock (&self->lock);
-  any = self->n_queued > 0 || self->specials.length > 0;
+  any = self->n_queued > 0 || self->specials.length > 0 || self->backlog;
   g_mutex_unlock (&self->lock);
   if (!any && self->transport != NULL && !self->input_done)
     any = self->transport->ops->poll (self->transport);

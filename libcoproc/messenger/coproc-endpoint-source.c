@@ -27,11 +27,22 @@ typedef struct
 
 /* --- under the lock, from any thread --- */
 
+static gboolean
+has_backlog_locked (CoprocEndpoint *self)
+{
+  return self->backlog && self->watch_input && self->input_events == G_IO_IN;
+}
+
 static void
 update_timer_locked (CoprocEndpoint *self)
 {
   gint64 next = self->rearm_at;
 
+  if (has_backlog_locked (self))
+    {
+      g_source_set_ready_time (self->source, 0);
+      return;
+    }
   if (next == 0 || (self->probe_at != 0 && self->probe_at < next))
     next = self->probe_at;
   g_source_set_ready_time (self->source, next == 0 ? -1 : next);
@@ -55,6 +66,9 @@ coproc_endpoint_source_update_locked (CoprocEndpoint *self)
   else if (self->watch_input && events != self->input_events)
     g_source_modify_unix_fd (self->source, self->input_tag, events);
   self->input_events = events;
+
+  if (has_backlog_locked (self))
+    update_timer_locked (self);
 
   if (!self->want_output && self->output_tag != NULL)
     g_source_remove_unix_fd (self->source, g_steal_pointer (&self->output_tag));
@@ -127,8 +141,6 @@ handle_rearm (CoprocEndpoint *self, gint64 now)
   if (self->n_blocked == 0 && !self->sync_used)
     coproc_endpoint_unpark_locked (self);
   self->sync_used = FALSE;
-  if (self->source != NULL)
-    update_timer_locked (self);
 }
 
 static void
@@ -153,8 +165,6 @@ handle_probe (CoprocEndpoint *self, gint64 now)
       self->probe_delay = MIN (2 * self->probe_delay, MAX_PROBE_DELAY);
       self->probe_at = now + self->probe_delay;
     }
-  if (self->source != NULL)
-    update_timer_locked (self);
   g_mutex_unlock (&self->lock);
 
   if (deaf)
@@ -213,6 +223,8 @@ endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_d
     input = g_source_query_unix_fd (source, self->input_tag);
   if (self->output_tag != NULL)
     output = g_source_query_unix_fd (source, self->output_tag);
+  if (has_backlog_locked (self))
+    input |= G_IO_IN;
   g_mutex_unlock (&self->lock);
 
   if (output != 0)
@@ -222,6 +234,10 @@ endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_d
   handle_rearm (self, now);
   handle_probe (self, now);
 
+  g_mutex_lock (&self->lock);
+  if (self->source != NULL)
+    update_timer_locked (self);
+  g_mutex_unlock (&self->lock);
   coproc_endpoint_unref (self);
   return G_SOURCE_CONTINUE;
 }

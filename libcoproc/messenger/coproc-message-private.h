@@ -21,6 +21,7 @@ struct _CoprocMessage
 {
   gatomicrefcount ref_count;
   gatomicrefcount block_count; /* of the memory: 1 for all references, 1 for each holder of the inline bytes */
+  gsize block_size;          /* bytes of the memory: this struct and the inline bytes behind it */
   guint8 kind;               /* CoprocFrameKind: NOREQUEST, REQUEST, REPLY or ERROR_REPLY */
   gboolean explicit_priority; /* made by coproc_message_new_full(), or received */
   double priority;

@@ -70,9 +70,11 @@ G_DEFINE_BOXED_TYPE (CoprocMessage, coproc_message, coproc_message_ref, coproc_m
 static CoprocMessage *
 message_alloc (gsize inline_size)
 {
-  CoprocMessage *self = g_malloc (sizeof (CoprocMessage) + inline_size);
+  const gsize block_size = sizeof (CoprocMessage) + inline_size;
+  CoprocMessage *self = g_slice_alloc (block_size);
 
   memset (self, 0, sizeof *self);
+  self->block_size = block_size;
   g_atomic_ref_count_init (&self->ref_count);
   g_atomic_ref_count_init (&self->block_count);
   self->kind = COPROC_FRAME_NOREQUEST;
@@ -95,7 +97,7 @@ message_release_block (gpointer data)
 
   if (g_atomic_ref_count_compare (&self->block_count, 1)
       || g_atomic_ref_count_dec (&self->block_count))
-    g_free (self);
+    g_slice_free1 (self->block_size, self);
 }
 
 static void
