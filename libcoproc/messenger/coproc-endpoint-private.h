@@ -209,6 +209,8 @@ gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* 
 gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
 /* Emits what is to be told, in the captured context (coproc-messenger.c). */
 void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
+/* Settles a request, taken out of the pending ones, that no reply will come to. (lock) */
+void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, CoprocPendingRequest *request, const GError *reason);
 /* Adds an event and wakes the dispatcher. (lock) (transfer full) */
 void            coproc_endpoint_tell_locked (CoprocEndpoint *self, CoprocEventKind kind, GError *error);
 void            coproc_endpoint_wake_signals_locked (CoprocEndpoint *self);

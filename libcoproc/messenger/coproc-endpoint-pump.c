@@ -103,9 +103,13 @@ settle_with (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocM
 
     case COPROC_PENDING_FOUND:
       if (request.channel != channel)
-        batch_refuse (batch, COPROC_ERROR_PROTOCOL,
-                      "The reply to request %" G_GUINT64_FORMAT " came on another channel",
-                      message->reply_serial);
+        {
+          batch_refuse (batch, COPROC_ERROR_PROTOCOL,
+                        "The reply to request %" G_GUINT64_FORMAT " came on another channel",
+                        message->reply_serial);
+          coproc_endpoint_lose_request_locked (self, &request, batch->error);
+          break;
+        }
       if (request.call == NULL)
         {
           queue_message (self, request.channel, message);

@@ -168,6 +168,21 @@ coproc_endpoint_wake_locked (CoprocEndpoint *self)
 
 /* --- the end --- */
 
+void
+coproc_endpoint_lose_request_locked (CoprocEndpoint        *self,
+                                     CoprocPendingRequest  *request,
+                                     const GError          *reason)
+{
+  if (request->call != NULL)
+    coproc_endpoint_complete_call_locked (self, request->call, request->channel, NULL,
+                                          g_error_copy (reason));
+  else
+    {
+      request->channel->settled++;
+      request->channel->lost++;
+    }
+}
+
 /* Nothing more comes in: settles and fails everything that waits for the peer. */
 static void
 end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reason, gboolean clean)
@@ -180,18 +195,8 @@ end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reaso
   self->watch_input = state == COPROC_ENDPOINT_CLOSING;
 
   for (guint i = 0; i < requests->len; i++)
-    {
-      CoprocPendingRequest *request = &g_array_index (requests, CoprocPendingRequest, i);
-
-      if (request->call != NULL)
-        coproc_endpoint_complete_call_locked (self, request->call, request->channel, NULL,
-                                              g_error_copy (reason));
-      else
-        {
-          request->channel->settled++;
-          request->channel->lost++;
-        }
-    }
+    coproc_endpoint_lose_request_locked (self, &g_array_index (requests, CoprocPendingRequest, i),
+                                         reason);
   coproc_endpoint_fail_receivers_locked (self, reason);
   coproc_endpoint_watch_ended_locked (self);
   coproc_endpoint_tell_locked (self, COPROC_EVENT_CLOSED, clean ? NULL : g_error_copy (reason));

@@ -32,6 +32,10 @@ GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint6
 typedef void (*CoprocEndFunc) (const GError *error, gpointer user_data);
 void             coproc_messenger_set_end_func     (CoprocMessenger *self, CoprocEndFunc func, gpointer user_data, GDestroyNotify notify);
 
+/* The peer is known to be gone: takes in everything that is still in the link. Returns: whether it has
+ * ever sent its HELLO. Any thread. */
+gboolean         coproc_messenger_take_last_words  (CoprocMessenger *self);
+
 /* The peer is known to be gone: takes in everything that is still in the link (whatever the limits;
  * it is bounded by what a link can hold), then ends the connection with @reason: every outstanding
  * request, every waiting call. Nothing when it had ended with a GOODBYE or by close(). Any thread. */

@@ -679,8 +679,8 @@ coproc_messenger_new_for_fds (GType messenger_type, int in_fd, int out_fd, GErro
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   self = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
-  if (self == NULL || !coproc_messenger_send_hello (self, NULL, error))
-    return NULL;
+  if (self != NULL)
+    coproc_messenger_send_hello (self, NULL, NULL); /* a peer that is gone may have left messages */
   return g_steal_pointer (&self);
 }
 
@@ -765,6 +765,18 @@ coproc_messenger_set_end_func (CoprocMessenger  *self,
                                GDestroyNotify    notify)
 {
   coproc_endpoint_set_end_func (get_private (self)->endpoint, func, user_data, notify);
+}
+
+gboolean
+coproc_messenger_take_last_words (CoprocMessenger *self)
+{
+  CoprocEndpoint *endpoint = get_private (self)->endpoint;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
+  coproc_endpoint_pump (endpoint, COPROC_PUMP_ALL);
+
+  locker = g_mutex_locker_new (&endpoint->lock);
+  return endpoint->peer_hello != NULL;
 }
 
 void

@@ -43,7 +43,7 @@ is_plugins_doing (const CoprocExit *status)
 }
 
 GError *
-coproc_worker_run_make_death (CoprocWorkerRun *self)
+coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
 {
   g_autofree char *how = NULL;
   g_autofree char *last_words = coproc_worker_run_dup_last_words (self);
@@ -54,7 +54,7 @@ coproc_worker_run_make_death (CoprocWorkerRun *self)
 
   g_mutex_lock (&self->lock);
   status = self->status;
-  greeting = self->greeting;
+  greeting = self->greeting && !greeted;
   asked = self->asked;
   dropped = !asked && self->stage >= COPROC_STOP_TERM;
   if (self->broken != NULL)

@@ -118,7 +118,7 @@ void              coproc_worker_run_wake_locked   (CoprocWorkerRun *self);
 /* --- coproc-worker-death.c: what is said about an end --- */
 
 /* The error that tells of the death of @self to those who waited for it; call it without the lock. */
-GError           *coproc_worker_run_make_death    (CoprocWorkerRun *self);
+GError           *coproc_worker_run_make_death    (CoprocWorkerRun *self, gboolean greeted);
 /* "\nIts stderr ends with:\n…", or nothing. (transfer full) */
 char             *coproc_worker_run_dup_last_words (CoprocWorkerRun *self);
 

@@ -152,7 +152,7 @@ on_process_exited (CoprocProcess *process, gpointer user_data)
   CoprocWorkerRun *self = user_data;
   g_autoptr (GError) death = NULL;
   CoprocMessenger *messenger;
-  gboolean uses_io;
+  gboolean greeted, uses_io;
 
   if (self->tail != NULL)
     coproc_stderr_tail_finish (self->tail);
@@ -165,7 +165,9 @@ on_process_exited (CoprocProcess *process, gpointer user_data)
   messenger = self->messenger;
   g_mutex_unlock (&self->lock);
 
-  death = coproc_worker_run_make_death (self);
+  /* What it did last is known when its last words have been taken in. */
+  greeted = messenger != NULL && coproc_messenger_take_last_words (messenger);
+  death = coproc_worker_run_make_death (self, greeted);
   if (messenger != NULL)
     coproc_messenger_settle (messenger, death);
 

@@ -49,5 +49,5 @@ if [ ! -f "$build/tsan/build.ninja" ]; then
     -Dintrospection=disabled
 fi
 meson compile -C "$build/tsan"
-meson test -C "$build/tsan" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
+meson test -C "$build/tsan" --no-rebuild --print-errorlogs --timeout-multiplier 4 \
   --suite unit --suite process
