@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
  * A program with a main loop, which nothing here ever blocks: messages come as signals, calls are
- * asynchronous, and a timer keeps ticking. Each tick appends a line to a file; a worker that follows
- * the file sends it back to us.
+ * asynchronous, and a timer keeps ticking. Each tick appends a line to a file; a worker that
+ * follows the file sends it back to us.
  *
  * Run it with: meson devenv -C build examples/mainloop
  */
@@ -61,7 +61,8 @@ on_answer (GObject      *source,
 {
   App *app = user_data;
   g_autoptr(GError) error = NULL;
-  g_autoptr(GVariant) answer = coproc_messenger_call_finish (COPROC_MESSENGER (source), result, &error);
+  g_autoptr(GVariant) answer =
+    coproc_messenger_call_finish (COPROC_MESSENGER (source), result, &error);
   guint64 offset = 0;
 
   if (answer == NULL)
@@ -126,7 +127,8 @@ main (void)
   file = g_file_new_tmp ("mainloop-XXXXXX", &stream, &error);
   if (file == NULL || (app.file = fopen (g_file_peek_path (file), "a")) == NULL)
     {
-      fprintf (stderr, "No temporary file: %s\n", error != NULL ? error->message : g_file_peek_path (file));
+      fprintf (stderr, "No temporary file: %s\n",
+               error != NULL ? error->message : g_file_peek_path (file));
       return 1;
     }
 
@@ -134,7 +136,8 @@ main (void)
   g_variant_dict_insert (&arguments, "path", "^ay", g_file_peek_path (file));
   g_variant_dict_insert (&arguments, "from-start", "b", TRUE);
   g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &app);
-  coproc_worker_resource_start_async (worker, g_variant_dict_end (&arguments), NULL, on_started, &app);
+  coproc_worker_resource_start_async (worker, g_variant_dict_end (&arguments), NULL,
+                                      on_started, &app);
   timer = g_timeout_add (50, on_tick, &app);
 
   g_main_loop_run (loop);

@@ -44,7 +44,7 @@ run (CoprocMessenger  *messenger,
   while (coproc_messenger_remaining (messenger, NULL) > 0)
     {
       g_autoptr(GVariant) reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, error);
-      const char *text = NULL;
+      const char *text = "";
 
       if (reply == NULL)
         return FALSE;

@@ -48,7 +48,8 @@ print_replies (CoprocMessenger *messenger,
   while (coproc_messenger_remaining (messenger, NULL) > 0)
     {
       g_autoptr(GError) error = NULL;
-      g_autoptr(GVariant) reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
+      g_autoptr(GVariant) reply =
+        coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
       guint64 counts[3] = { 0, };
       const char *path = "";
 

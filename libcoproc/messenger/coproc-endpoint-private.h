@@ -191,8 +191,11 @@ typedef enum
   COPROC_END_BROKEN,       /* the peer broke the protocol, or the system failed */
 } CoprocEnd;
 
-/* Called once, without a lock, when nothing more will be read. */
-void            coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEnd end, const GError *error);
+/* Called once, under the read lock, when nothing more will be read. Returns: (nullable): what
+ * coproc_endpoint_stream_ended() must be given, when no lock is held. */
+CoprocEndFunc   coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *error);
+/* @broken: (nullable): how the peer broke the protocol */
+void            coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEndFunc end_func, const GError *broken);
 /* The output cannot be written any more: the peer reads nothing. Without a lock. */
 void            coproc_endpoint_peer_deaf  (CoprocEndpoint *self);
 /* Closes what is no longer used; without a lock. */

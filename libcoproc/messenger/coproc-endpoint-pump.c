@@ -477,6 +477,7 @@ gboolean
 coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
 {
   Batch batch;
+  CoprocEndFunc end_func = NULL;
   gboolean more = TRUE, ended = FALSE;
 
   if (self->transport == NULL)
@@ -484,7 +485,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
 
   batch.n = 0;
   batch.ended = batch.emptied = FALSE;
-  batch.budget = mode == COPROC_PUMP_ALL ? G_MAXSIZE : COPROC_RECEIVE_BUDGET;
+  batch.budget = mode == COPROC_PUMP_ALL ? COPROC_RECEIVE_ALL : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;
   batch.cancelled = NULL;
   batch.n_frames = 0;
@@ -497,6 +498,8 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
       batch_hand_over (self, &batch);
       self->input_done = ended = batch.ended;
     }
+  if (ended)
+    end_func = coproc_endpoint_end_stream (self, batch.end, batch.error);
   note_backlog (self, !self->input_done && !batch.emptied);
   g_mutex_unlock (&self->read_lock);
 
@@ -515,7 +518,8 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
       g_ptr_array_unref (batch.cancelled);
     }
   if (ended)
-    coproc_endpoint_stream_ended (self, batch.end, batch.error);
+    coproc_endpoint_stream_ended (self, end_func,
+                                  batch.end == COPROC_END_BROKEN ? batch.error : NULL);
   g_clear_error (&batch.error);
   return ended || batch.n_frames > 0;
 }

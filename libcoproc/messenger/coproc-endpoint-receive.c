@@ -607,7 +607,7 @@ open_watch_locked (CoprocEndpoint *self)
 int
 coproc_endpoint_get_fd (CoprocEndpoint *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->watch_fd < 0)
     {
@@ -621,18 +621,13 @@ coproc_endpoint_get_fd (CoprocEndpoint *self)
 gboolean
 coproc_endpoint_poll (CoprocEndpoint *self)
 {
-  gboolean any;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
 
-  g_mutex_lock (&self->read_lock);
-  g_mutex_lock (&self->lock);
-  any = self->n_queued > 0 || self->specials.length > 0 || self->backlog;
-  g_mutex_unlock (&self->lock);
-  if (!any && self->transport != NULL && !self->input_done)
-    any = self->transport->ops->poll (self->transport);
-  else if (!any)
-    any = self->input_done;
-  g_mutex_unlock (&self->read_lock);
-  return any;
+  coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
+
+  locker = g_mutex_locker_new (&self->lock);
+  return self->n_queued > 0 || self->specials.length > 0
+         || (self->transport != NULL && coproc_endpoint_is_over_locked (self));
 }
 
 /* --- calls --- */

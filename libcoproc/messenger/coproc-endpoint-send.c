@@ -83,7 +83,7 @@ register_message (CoprocEndpoint  *self,
                   CoprocChannel  **channel,
                   GError         **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->state != COPROC_ENDPOINT_OPEN)
     {
@@ -200,7 +200,7 @@ has_room (CoprocEndpoint *self)
 static gboolean
 is_over (CoprocEndpoint *self, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->state == COPROC_ENDPOINT_OPEN)
     return FALSE;
@@ -297,7 +297,7 @@ send_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *
 static gboolean
 check_pending (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = NULL;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
 
   if (n < 2 || outgoing->kind != COPROC_FRAME_REQUEST)
     return TRUE;
@@ -404,7 +404,7 @@ coproc_endpoint_send_op (CoprocEndpoint *self, CoprocOp *op)
 static CoprocOp *
 take_parked (CoprocEndpoint *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->parked.length == 0 || (self->state == COPROC_ENDPOINT_OPEN && !has_room (self)))
     return NULL;

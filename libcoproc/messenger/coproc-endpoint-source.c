@@ -131,7 +131,7 @@ coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self)
 static void
 handle_rearm (CoprocEndpoint *self, gint64 now)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->rearm_at == 0 || now < self->rearm_at)
     return;
@@ -176,7 +176,7 @@ static void
 fail_beyond_limit (CoprocEndpoint *self)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->n_queued < 2 * (guint64) self->limits.max_queued_messages
       && self->queued_bytes < 2 * self->limits.max_queued_bytes)

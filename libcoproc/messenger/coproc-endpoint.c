@@ -204,47 +204,49 @@ end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reaso
   coproc_endpoint_wake_locked (self);
 }
 
-void
-coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEnd end, const GError *error)
+CoprocEndFunc
+coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *error)
 {
   g_autoptr (GError) reason = NULL;
-  CoprocEndFunc end_func = NULL;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  g_mutex_lock (&self->lock);
   self->watch_input = FALSE;
   if (end == COPROC_END_CUT && error != NULL)
     self->cut = g_strdup (error->message);
 
-  if (self->state == COPROC_ENDPOINT_OPEN)
-    {
-      if (end == COPROC_END_GOODBYE)
-        {
-          reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
-                                        "The peer has closed the connection");
-          end_locked (self, COPROC_ENDPOINT_ENDED, reason, TRUE);
-        }
-      else if (self->end_func != NULL)
-        {
-          self->state = COPROC_ENDPOINT_ENDING;
-          end_func = self->end_func;
-          coproc_endpoint_watch_ended_locked (self);
-          coproc_endpoint_source_update_locked (self);
-        }
-      else
-        {
-          if (end == COPROC_END_BROKEN)
-            reason = g_error_copy (error);
-          else
-            reason = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
-                                  "The peer ended without a goodbye%s%s",
-                                  self->cut != NULL ? ": " : "", self->cut != NULL ? self->cut : "");
-          end_locked (self, COPROC_ENDPOINT_ENDED, reason, FALSE);
-        }
-    }
-  g_mutex_unlock (&self->lock);
+  if (self->state != COPROC_ENDPOINT_OPEN)
+    return NULL;
 
+  if (end == COPROC_END_GOODBYE)
+    {
+      reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                                    "The peer has closed the connection");
+      end_locked (self, COPROC_ENDPOINT_ENDED, reason, TRUE);
+      return NULL;
+    }
+  if (self->end_func != NULL)
+    {
+      self->state = COPROC_ENDPOINT_ENDING;
+      coproc_endpoint_watch_ended_locked (self);
+      coproc_endpoint_source_update_locked (self);
+      return self->end_func;
+    }
+
+  if (end == COPROC_END_BROKEN)
+    reason = g_error_copy (error);
+  else
+    reason = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
+                          "The peer ended without a goodbye%s%s", self->cut != NULL ? ": " : "",
+                          self->cut != NULL ? self->cut : "");
+  end_locked (self, COPROC_ENDPOINT_ENDED, reason, FALSE);
+  return NULL;
+}
+
+void
+coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEndFunc end_func, const GError *broken)
+{
   if (end_func != NULL)
-    end_func (end == COPROC_END_BROKEN ? error : NULL, self->end_data);
+    end_func (broken, self->end_data);
   else
     coproc_endpoint_tidy (self);
 }
@@ -274,25 +276,25 @@ coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
 void
 coproc_endpoint_peer_deaf (CoprocEndpoint *self)
 {
-  gboolean first;
+  CoprocEndFunc end_func = NULL;
 
   /* Its last words first. */
   coproc_endpoint_pump (self, COPROC_PUMP_ALL);
-
-  g_mutex_lock (&self->read_lock);
-  first = !self->input_done;
-  self->input_done = TRUE;
-  g_mutex_unlock (&self->read_lock);
 
   g_mutex_lock (&self->lock);
   if (self->state == COPROC_ENDPOINT_CLOSING)
     self->output_lost = TRUE;
   g_mutex_unlock (&self->lock);
 
-  if (first)
-    coproc_endpoint_stream_ended (self, COPROC_END_CUT, NULL);
-  else
-    coproc_endpoint_tidy (self);
+  g_mutex_lock (&self->read_lock);
+  if (!self->input_done)
+    {
+      self->input_done = TRUE;
+      end_func = coproc_endpoint_end_stream (self, COPROC_END_CUT, NULL);
+    }
+  g_mutex_unlock (&self->read_lock);
+
+  coproc_endpoint_stream_ended (self, end_func, NULL);
 }
 
 void
@@ -469,7 +471,7 @@ coproc_endpoint_tell_locked (CoprocEndpoint *self, CoprocEventKind kind, GError 
 gboolean
 coproc_endpoint_next_signal (CoprocEndpoint *self, CoprocEvent *event, CoprocMessage **message)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   CoprocEvent *next = g_queue_peek_head (&self->events);
   GError *error = NULL;
 
@@ -517,7 +519,7 @@ coproc_endpoint_mute (CoprocEndpoint *self)
 void
 coproc_endpoint_listen (CoprocEndpoint *self, const char *name, gboolean claim)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, name);
 
   if (channel->claimed == claim)

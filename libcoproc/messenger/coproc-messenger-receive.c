@@ -535,7 +535,7 @@ static CoprocChannel
 get_counters (CoprocMessenger *self, const char *name)
 {
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&endpoint->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
   CoprocChannel *channel = name == NULL ? endpoint->default_channel
                                         : g_hash_table_lookup (endpoint->channels, name);
 

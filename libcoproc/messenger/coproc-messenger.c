@@ -242,15 +242,14 @@ emit_event (CoprocMessenger *self, const CoprocEvent *event)
 void
 coproc_messenger_emit_signals (CoprocEndpoint *endpoint)
 {
-  g_autoptr (CoprocMessenger) self = g_weak_ref_get (&endpoint->messenger);
-  guint n = 0;
-
-  while (self != NULL && n++ < 64)
+  for (guint n = 0; n < 64; n++)
     {
+      /* a handler may drop the last reference: nothing is told after that */
+      g_autoptr (CoprocMessenger) self = g_weak_ref_get (&endpoint->messenger);
       CoprocEvent event;
       CoprocMessage *message;
 
-      if (!coproc_endpoint_next_signal (endpoint, &event, &message))
+      if (self == NULL || !coproc_endpoint_next_signal (endpoint, &event, &message))
         return;
       if (message != NULL)
         {
@@ -266,12 +265,9 @@ coproc_messenger_emit_signals (CoprocEndpoint *endpoint)
     }
 
   /* others of this context have their turn first */
-  if (self != NULL)
-    {
-      g_mutex_lock (&endpoint->lock);
-      coproc_endpoint_wake_signals_locked (endpoint);
-      g_mutex_unlock (&endpoint->lock);
-    }
+  g_mutex_lock (&endpoint->lock);
+  coproc_endpoint_wake_signals_locked (endpoint);
+  g_mutex_unlock (&endpoint->lock);
 }
 
 /* --- GObject --- */
@@ -315,7 +311,7 @@ coproc_messenger_get_property (GObject *object, guint id, GValue *value, GParamS
   /* the two of the write side first: its lock goes before the other */
   if (id == PROP_HIGH_WATER_MARK || id == PROP_SEND_TIMEOUT)
     {
-      g_autoptr (GMutexLocker) write_locker = g_mutex_locker_new (&endpoint->write_lock);
+      g_autoptr (GMutexLocker) write_locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->write_lock);
 
       if (id == PROP_HIGH_WATER_MARK)
         g_value_set_uint64 (value, endpoint->high_water_mark);
@@ -426,7 +422,7 @@ coproc_messenger_set_property (GObject *object, guint id, const GValue *value, G
     coproc_endpoint_set_limits (endpoint, &limits);
   else
     {
-      g_autoptr (GMutexLocker) write_locker = g_mutex_locker_new (&endpoint->write_lock);
+      g_autoptr (GMutexLocker) write_locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->write_lock);
 
       if (id == PROP_HIGH_WATER_MARK)
         endpoint->high_water_mark = g_value_get_uint64 (value);
@@ -789,7 +785,7 @@ GCancellable *
 coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request)
 {
   CoprocEndpoint *endpoint = get_private (self)->endpoint;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&endpoint->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
   CoprocInvocation *invocation = request->invocation;
 
   g_return_val_if_fail (invocation != NULL, NULL);

@@ -76,7 +76,7 @@ coproc_io_start (GError **error)
 GMainContext *
 coproc_io_ref (GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&io_lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&io_lock);
 
   if (io == NULL)
     {

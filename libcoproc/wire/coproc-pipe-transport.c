@@ -277,8 +277,9 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
         {
         case G_IO_STATUS_NORMAL:
           coproc_decoder_add (self->decoder, n_read);
-          /* a short read has seen the bottom of the pipe */
-          *budget = n_read < size ? 0 : *budget - MIN (n_read, *budget);
+          /* a short read has seen the bottom of the pipe, though not its end */
+          if (*budget != COPROC_RECEIVE_ALL)
+            *budget = n_read < size ? 0 : *budget - MIN (n_read, *budget);
           break;
         case G_IO_STATUS_EOF:
           self->ended = TRUE;
@@ -291,15 +292,6 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
           return COPROC_RECEIVE_FAILED;
         }
     }
-}
-
-static gboolean
-coproc_pipe_transport_poll (CoprocTransportLink *link)
-{
-  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
-  struct pollfd pollfd = { .fd = self->in_fd, .events = POLLIN };
-
-  return poll (&pollfd, 1, 0) > 0;
 }
 
 static void
@@ -380,7 +372,6 @@ static const CoprocTransportOps pipe_ops = {
   .probe = coproc_pipe_transport_probe,
   .receive = coproc_pipe_transport_receive,
   .set_limits = coproc_pipe_transport_set_limits,
-  .poll = coproc_pipe_transport_poll,
   .wait = coproc_pipe_transport_wait,
   .get_input_fd = coproc_pipe_transport_get_input_fd,
   .get_output_fd = coproc_pipe_transport_get_output_fd,

@@ -50,7 +50,8 @@ typedef struct
   /* --- read side --- */
 
   /* The next frame, without waiting. *budget is the number of bytes that may still be read from the
-   * link in this pass; it goes to 0 as soon as the link has been seen empty. */
+   * link in this pass; it goes to 0 as soon as the link has been seen empty. COPROC_RECEIVE_ALL: the
+   * link is read until it says itself that it is empty, or has ended. */
   CoprocReceiveResult (*receive)       (CoprocTransportLink  *self,
                                         gsize                *budget,
                                         CoprocFrame          *frame,
@@ -61,9 +62,7 @@ typedef struct
 
   /* --- any thread, while the input is not shut --- */
 
-  /* Whether receive() could read something: bytes wait in the link, or it has ended. */
-  gboolean            (*poll)          (CoprocTransportLink  *self);
-  /* Waits until poll() may say TRUE, @wake_fd is readable or the monotonic @deadline (µs, -1: none)
+  /* Waits until receive() may have something (or the end), @wake_fd is readable or the monotonic @deadline (µs, -1: none)
    * has come. */
   void                (*wait)          (CoprocTransportLink  *self,
                                         int                   wake_fd,
@@ -81,6 +80,7 @@ struct _CoprocTransportLink
 
 /* Most bytes that are read from a link in one pass: what a pipe can hold. */
 #define COPROC_RECEIVE_BUDGET (1u << 20)
+#define COPROC_RECEIVE_ALL G_MAXSIZE
 
 CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GError **error);
 

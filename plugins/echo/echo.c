@@ -67,7 +67,8 @@ sink_run (CoprocMessenger  *messenger,
           GVariant         *arguments,
           GError          **error)
 {
-  g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func ((GDestroyNotify) coproc_message_unref);
+  g_autoptr(GPtrArray) questions =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) coproc_message_unref);
   SinkCounts counts = { 0, };
 
   for (;;)
@@ -112,6 +113,6 @@ identity (GVariant      *input,
 }
 
 COPROC_DEFINE_PLUGIN ("echo", "1.0", "Sends back what it is sent",
-                      COPROC_ENTRY_POINT ("echo", echo_run, "Answers each request with its payload"),
-                      COPROC_ENTRY_POINT ("sink", sink_run, "Counts what it gets; tells on channel count"),
+                      COPROC_ENTRY_POINT ("echo", echo_run, "Answers requests with their payload"),
+                      COPROC_ENTRY_POINT ("sink", sink_run, "Counts what it gets"),
                       COPROC_TASK ("identity", identity, "Gives its input back"))

@@ -17,4 +17,5 @@ gboolean text_options_get_string  (GVariant *options, const char *key, char **va
 gboolean text_options_get_path    (GVariant *options, char **path, GError **error);
 
 /* A boolean that may be missing: *value stays as it is then. */
-gboolean text_options_get_boolean (GVariant *options, const char *key, gboolean *value, GError **error);
+gboolean text_options_get_boolean (GVariant *options, const char *key, gboolean *value,
+                                   GError **error);

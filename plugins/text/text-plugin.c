@@ -7,5 +7,5 @@
 
 COPROC_DEFINE_PLUGIN ("text", "1.0", "Looks into text files",
                       COPROC_TASK ("count", text_count, "Counts lines, words and bytes of a file"),
-                      COPROC_TASK ("grep", text_grep, "Finds the lines of a file that match a pattern"),
-                      COPROC_ENTRY_POINT ("tail", text_tail, "Streams the lines appended to a file"))
+                      COPROC_TASK ("grep", text_grep, "Finds the lines that match a pattern"),
+                      COPROC_ENTRY_POINT ("tail", text_tail, "Streams appended lines"))

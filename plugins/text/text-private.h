@@ -7,6 +7,14 @@
 
 #include <coproc.h>
 
-GVariant *text_count (GVariant *input, GVariant *arguments, GCancellable *cancellable, GError **error);
-GVariant *text_grep  (GVariant *input, GVariant *arguments, GCancellable *cancellable, GError **error);
-gboolean  text_tail  (CoprocMessenger *messenger, GVariant *arguments, GError **error);
+GVariant *text_count (GVariant         *input,
+                      GVariant         *arguments,
+                      GCancellable     *cancellable,
+                      GError          **error);
+GVariant *text_grep  (GVariant         *input,
+                      GVariant         *arguments,
+                      GCancellable     *cancellable,
+                      GError          **error);
+gboolean  text_tail  (CoprocMessenger  *messenger,
+                      GVariant         *arguments,
+                      GError          **error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * The worker `tail`, arguments {path, from-start (default: false)}: each line appended to the file is a
- * string on the channel "lines", until the host asks to close.
+ * The worker `tail`, arguments {path, from-start (default: false)}: each line appended to the file
+ * is a string on the channel "lines", until the host asks to close.
  *
  * What happens to the file is told on the channel "warnings", a string at a higher priority:
  * "truncated" (it is read again from its start), "vanished" (its name is gone; what is still
@@ -55,9 +55,10 @@ fail (const char  *what,
       GError     **error)
 {
   const int saved_errno = errno;
+  g_autofree char *name = g_filename_display_name (path);
 
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "Cannot %s “%s”: %s", what,
-               path, g_strerror (saved_errno));
+               name, g_strerror (saved_errno));
   return FALSE;
 }
 
@@ -72,7 +73,12 @@ open_regular_file (const char  *path,
   if (fd < 0 || fstat (fd, &status) != 0)
     fail ("open", path, error);
   else if (!S_ISREG (status.st_mode))
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "“%s” is not a regular file", path);
+    {
+      g_autofree char *name = g_filename_display_name (path);
+
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "“%s” is not a regular file",
+                   name);
+    }
   else
     return fd;
 

@@ -3,6 +3,7 @@
  */
 #include "coproc-fault.h"
 
+#include <malloc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -227,6 +228,7 @@ coproc_fault_start_raw (CoprocWorkerResource *worker, const char *script, GError
 guint64
 coproc_fault_get_rss (void)
 {
+  mallopt (M_PERTURB, 0); /* it would touch all memory that is asked for */
   return coproc_test_get_status ("VmRSS");
 }
 
@@ -235,6 +237,16 @@ coproc_fault_assert_rss (guint64 start, guint64 extra)
 {
 #if !defined(__SANITIZE_ADDRESS__)
   g_assert_cmpuint (coproc_fault_get_rss (), <, start + extra);
+#endif
+}
+
+gint64
+coproc_fault_limit (gint64 us)
+{
+#if defined(__SANITIZE_ADDRESS__)
+  return 10 * us;
+#else
+  return coproc_test_is_slow () ? 50 * us : us;
 #endif
 }
 

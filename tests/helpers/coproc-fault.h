@@ -58,6 +58,8 @@ gboolean coproc_fault_start_raw (CoprocWorkerResource *worker, const char *scrip
 guint64 coproc_fault_get_rss (void);
 /* No more than @extra KiB have been added to @start. Says nothing under ASan, which keeps what is freed. */
 void coproc_fault_assert_rss (guint64 start, guint64 extra);
+/* A limit of time in µs: as it is in an ordinary build, wider where the code is instrumented. */
+gint64 coproc_fault_limit (gint64 us);
 /* Whether fault-shim makes system calls fail here: what is sent need not be written at once then. */
 gboolean coproc_fault_is_shimmed (void);
 /* Whether nothing runs under that pid (a zombie does not). */

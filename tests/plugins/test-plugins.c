@@ -340,6 +340,7 @@ test_bad_requests (Fixture       *f,
   const BadRequest rows[] = {
     { "count", "{'path': <'/nonesuch'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
     { "count", "{'path': <b'/nonesuch'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
+    { "count", "{'path': <b'/nonesuch\\377'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
     { "count", "{'path': <'/'>}", G_IO_ERROR, G_IO_ERROR_IS_DIRECTORY, "directory" },
     { "count", "@a{sv} {}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "path" },
     { "count", "{'path': <5>}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "path" },
@@ -510,6 +511,7 @@ test_tail_bad_arguments (Fixture       *f,
     { "tail", "{'path': <'/etc/passwd'>, 'from-start': <1>}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
       "from-start" },
     { "tail", "{'path': <'/nonesuch'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
+    { "tail", "{'path': <b'/nonesuch\\377'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
     { "tail", "{'path': <'/'>}", G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "regular" },
   };
 

@@ -198,7 +198,7 @@ test_length_cost (void)
       g_assert_cmpuint (coproc_test_get_status ("VmHWM"), <, peak + 1024);
       coproc_fault_peer_close (&peer);
     }
-  g_assert_cmpint (best, <, limit * (coproc_test_is_slow () ? 20 : 1));
+  g_assert_cmpint (best, <, coproc_fault_limit (limit));
 }
 
 /* A2: memory grows with what has arrived, not with what was announced. */

@@ -84,7 +84,7 @@ test_costly (void)
     "a{sv}", "as", "av", "a(aayas)", "a()", "aas", "a(ss)", "a{ss}", "ams", "aab", "ab",
     "a(sv)", "aav", "a(yv)", "ag", "ao", "a{sa{sv}}", "a(ya(ys))", "am()", "aau",
   };
-  const gint64 limit = 60000 * (coproc_test_is_slow () ? 50 : 1);
+  const gint64 limit = coproc_fault_limit (60000);
 
   for (guint i = 0; i < 2 * G_N_ELEMENTS (types); i++)
     {

@@ -111,8 +111,9 @@ satisfy (Op op)
   else if (op == SEND)
     while (coproc_messenger_queue_size (worker, "x") == 0)
       {
-        g_autoptr(GVariant) payload = coproc_messenger_try_receive (worker, "fill", NULL);
+        GVariant *payload = coproc_messenger_try_receive (worker, "fill", NULL);
 
+        g_clear_pointer (&payload, g_variant_unref);
         coproc_test_turn (G_MAXINT64, "");
         coproc_messenger_available (worker, "x", NULL);
       }

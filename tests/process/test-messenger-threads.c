@@ -367,7 +367,7 @@ take_turns (gpointer data)
 static void
 test_channels (void)
 {
-  static char *channels[] = { "a", "b", "c", "d" };
+  static char channels[][2] = { "a", "b", "c", "d" };
   GThread *threads[G_N_ELEMENTS (channels)];
 
   open_pair (COPROC_TYPE_MULTI_MESSENGER);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The exchanges, with messengers at both ends.
+ */
+#include "bench-exchange.h"
+
+#define BENCH_ROUND 50000  /* requests in one call: less than may be unanswered */
+#define BENCH_QUEUE 100000 /* messages queued on the priority channel */
+
+void
+bench_check (gboolean ok, GError *error)
+{
+  if (!ok)
+    {
+      fprintf (stderr, "bench-coproc: %s\n", error != NULL ? error->message : "no error set");
+      exit (1);
+    }
+}
+
+static void
+touch_payload (GVariant *payload)
+{
+  bench_touch (g_variant_get_data (payload), g_variant_get_size (payload));
+}
+
+static GVariant *
+new_payload (gsize size)
+{
+  gpointer data = g_malloc0 (size);
+
+  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, size, TRUE,
+                                                      g_free, data));
+}
+
+static void
+send_small (CoprocMessenger *messenger)
+{
+  static const guint8 message[BENCH_SMALL];
+  GError *error = NULL;
+  gboolean ok = coproc_messenger_send_bytes (messenger, message, sizeof message, NULL, &error);
+
+  bench_check (ok, error);
+}
+
+/* --- receivers, in the forms that the interface has --- */
+
+static void
+drain_blocking (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (GVariant) payload
+          = coproc_messenger_receive_blocking (messenger, NULL, NULL, &error);
+
+      bench_check (payload != NULL, error);
+      touch_payload (payload);
+    }
+}
+
+static void
+drain_message (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (CoprocMessage) message
+          = coproc_messenger_receive_message (messenger, NULL, -1, NULL, &error);
+
+      bench_check (message != NULL, error);
+      touch_payload (coproc_message_get_payload (message));
+    }
+}
+
+static void
+drain_available (CoprocMessenger *messenger, long count)
+{
+  while (count > 0)
+    {
+      GError *error = NULL;
+      GVariant **payloads;
+      gsize n_payloads = 0;
+
+      bench_check (coproc_messenger_await_available (messenger, -1, NULL, &error), error);
+      payloads = coproc_messenger_receive_available (messenger, NULL, &n_payloads, &error);
+      bench_check (payloads != NULL, error);
+      for (gsize i = 0; i < n_payloads; i++)
+        {
+          touch_payload (payloads[i]);
+          g_variant_unref (payloads[i]);
+        }
+      g_free (payloads);
+      count -= (long) n_payloads;
+    }
+}
+
+/* --- round trips --- */
+
+double
+ping_pong_host (CoprocMessenger *messenger, long count)
+{
+  double start = bench_now ();
+
+  for (long i = 0; i < count; i++)
+    {
+      send_small (messenger);
+      drain_blocking (messenger, 1);
+    }
+  return (bench_now () - start) * 1e6 / (double) count;
+}
+
+void
+ping_pong_peer (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      drain_blocking (messenger, 1);
+      send_small (messenger);
+    }
+}
+
+/* The same with waits that sleep at once, as a plain read() does. */
+double
+sleeping_host (CoprocMessenger *messenger, long count)
+{
+  g_object_set (messenger, "spin-time", 0, NULL);
+  return ping_pong_host (messenger, count);
+}
+
+void
+sleeping_peer (CoprocMessenger *messenger, long count)
+{
+  g_object_set (messenger, "spin-time", 0, NULL);
+  ping_pong_peer (messenger, count);
+}
+
+double
+call_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  double start = bench_now ();
+
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (GVariant) answer
+          = coproc_messenger_call (messenger, payload, NULL, -1, NULL, &error);
+
+      bench_check (answer != NULL, error);
+      touch_payload (answer);
+    }
+  return (bench_now () - start) * 1e6 / (double) count;
+}
+
+void
+echo_peer (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (CoprocMessage) message
+          = coproc_messenger_receive_message (messenger, NULL, -1, NULL, &error);
+      GVariant *payload;
+
+      bench_check (message != NULL, error);
+      payload = coproc_message_get_payload (message);
+      touch_payload (payload);
+      bench_check (coproc_messenger_reply (messenger, message, payload, &error), error);
+    }
+}
+
+/* --- one way: the peer tells when it has got everything --- */
+
+static double
+await_done (CoprocMessenger *messenger, double start, double amount)
+{
+  drain_blocking (messenger, 1);
+  return amount / (bench_now () - start);
+}
+
+double
+send_bytes_host (CoprocMessenger *messenger, long count)
+{
+  double start = bench_now ();
+
+  for (long i = 0; i < count; i++)
+    send_small (messenger);
+  return await_done (messenger, start, (double) count);
+}
+
+static double
+norequest_host (CoprocMessenger *messenger, GVariant *payload, long count)
+{
+  double start = bench_now ();
+
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+
+      bench_check (coproc_messenger_send_norequest (messenger, payload, NULL, &error), error);
+    }
+  return await_done (messenger, start, (double) count);
+}
+
+double
+send_variant_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+
+  return norequest_host (messenger, payload, count);
+}
+
+double
+large_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_LARGE);
+
+  return norequest_host (messenger, payload, count) * BENCH_LARGE / (1 << 20);
+}
+
+void
+blocking_peer (CoprocMessenger *messenger, long count)
+{
+  drain_blocking (messenger, count);
+  send_small (messenger);
+}
+
+void
+message_peer (CoprocMessenger *messenger, long count)
+{
+  drain_message (messenger, count);
+  send_small (messenger);
+}
+
+void
+available_peer (CoprocMessenger *messenger, long count)
+{
+  drain_available (messenger, count);
+  send_small (messenger);
+}
+
+/* --- many requests in one call; count is that of rounds; the answers come when the clock stands --- */
+
+double
+multiple_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  g_autofree GVariant **payloads = g_new (GVariant *, BENCH_ROUND);
+  double taken = 0;
+
+  for (gsize i = 0; i < BENCH_ROUND; i++)
+    payloads[i] = payload;
+  for (long round = 0; round < count; round++)
+    {
+      GError *error = NULL;
+      double start = bench_now ();
+      GVariant *item;
+
+      bench_check (coproc_messenger_send_request_multiple (messenger, payloads, BENCH_ROUND, "work",
+                                                     &error),
+             error);
+      drain_blocking (messenger, 1);
+      taken += bench_now () - start;
+      send_small (messenger);
+      while ((item = coproc_messenger_receive_remaining (messenger, "work", NULL, &error)) != NULL)
+        g_variant_unref (item);
+      bench_check (error == NULL, error);
+    }
+  return (double) count * BENCH_ROUND / taken;
+}
+
+void
+multiple_peer (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) answer = new_payload (1);
+
+  for (long round = 0; round < count; round++)
+    {
+      long left = BENCH_ROUND;
+      GError *error = NULL;
+
+      while (left > 0)
+        {
+          GVariant **payloads;
+          gsize n_payloads = 0;
+
+          bench_check (coproc_messenger_await_available (messenger, -1, NULL, &error), error);
+          payloads = coproc_messenger_receive_available (messenger, "work", &n_payloads, &error);
+          bench_check (payloads != NULL, error);
+          for (gsize i = 0; i < n_payloads; i++)
+            {
+              touch_payload (payloads[i]);
+              g_variant_unref (payloads[i]);
+            }
+          g_free (payloads);
+          left -= (long) n_payloads;
+        }
+      send_small (messenger);
+      drain_blocking (messenger, 1);
+      for (long i = 0; i < BENCH_ROUND; i++)
+        bench_check (coproc_messenger_send_reply (messenger, answer, "work", &error), error);
+    }
+}
+
+/* --- a window of requests in flight --- */
+
+static void
+send_request (CoprocMessenger *messenger, GVariant *payload)
+{
+  GError *error = NULL;
+
+  bench_check (coproc_messenger_send_request (messenger, payload, NULL, &error), error);
+}
+
+double
+in_flight_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  long sent = 0;
+  double start = bench_now ();
+
+  for (; sent < BENCH_WINDOW && sent < count; sent++)
+    send_request (messenger, payload);
+  for (long answered = 0; answered < count; answered++)
+    {
+      GError *error = NULL;
+      g_autoptr (GVariant) answer
+          = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
+
+      bench_check (answer != NULL, error);
+      touch_payload (answer);
+      if (sent < count)
+        {
+          send_request (messenger, payload);
+          sent++;
+        }
+    }
+  return (double) count / (bench_now () - start);
+}
+
+/* --- priorities: the peer fills the queue, then the clock runs for the receives; count is that of
+ * different priorities --- */
+
+double
+priority_host (CoprocMessenger *messenger, long count)
+{
+  double start, taken;
+  double last = -1;
+
+  g_object_set (messenger, "max-queued-messages", (guint) BENCH_QUEUE + 1, NULL);
+  send_small (messenger);
+  while (coproc_messenger_available (messenger, "queue", NULL) < BENCH_QUEUE)
+    sched_yield ();
+  start = bench_now ();
+  for (long i = 0; i < BENCH_QUEUE; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (CoprocMessage) message
+          = coproc_messenger_receive_message (messenger, "queue", 0, NULL, &error);
+
+      bench_check (message != NULL, error);
+      if (coproc_message_get_priority (message) < last)
+        {
+          fprintf (stderr, "bench-coproc: a message came before a more urgent one\n");
+          exit (1);
+        }
+      last = coproc_message_get_priority (message);
+    }
+  taken = bench_now () - start;
+  return BENCH_QUEUE / taken;
+}
+
+void
+priority_peer (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  guint64 state = 1;
+
+  drain_blocking (messenger, 1);
+  for (long i = 0; i < BENCH_QUEUE; i++)
+    {
+      g_autoptr (CoprocMessage) message = NULL;
+      GError *error = NULL;
+
+      /* Any odd step through a power of two gives each value once. */
+      state = (state + 77951) & 0x1ffff;
+      message = coproc_message_new_full (payload, "queue", (double) (state % (guint64) count));
+      bench_check (coproc_messenger_send_message (messenger, message, COPROC_MESSAGE_KIND_NOREQUEST, NULL,
+                                            &error),
+             error);
+    }
+}

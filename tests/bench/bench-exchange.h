@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What bench-coproc measures: the two sides of each exchange. A host's returns the figure.
+ */
+#pragma once
+
+#include <coproc.h>
+
+#include "bench-util.h"
+
+/* Ends the program, telling of @error, unless @ok. */
+void   bench_check (gboolean ok, GError *error);
+
+double ping_pong_host (CoprocMessenger *messenger, long count);
+void   ping_pong_peer (CoprocMessenger *messenger, long count);
+double sleeping_host (CoprocMessenger *messenger, long count);
+void   sleeping_peer (CoprocMessenger *messenger, long count);
+double call_host (CoprocMessenger *messenger, long count);
+void   echo_peer (CoprocMessenger *messenger, long count);
+double send_bytes_host (CoprocMessenger *messenger, long count);
+double send_variant_host (CoprocMessenger *messenger, long count);
+double large_host (CoprocMessenger *messenger, long count);
+void   blocking_peer (CoprocMessenger *messenger, long count);
+void   message_peer (CoprocMessenger *messenger, long count);
+void   available_peer (CoprocMessenger *messenger, long count);
+double multiple_host (CoprocMessenger *messenger, long count);
+void   multiple_peer (CoprocMessenger *messenger, long count);
+double in_flight_host (CoprocMessenger *messenger, long count);
+double priority_host (CoprocMessenger *messenger, long count);
+void   priority_peer (CoprocMessenger *messenger, long count);
