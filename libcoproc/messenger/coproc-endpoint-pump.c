@@ -144,7 +144,9 @@ batch_hand_over (CoprocEndpoint *self, Batch *batch)
     {
       CoprocMessage *message = batch->messages[i];
 
-      if (message->reply_serial != 0)
+      if (self->state == COPROC_ENDPOINT_CLOSING)
+        coproc_message_unref (message);
+      else if (message->reply_serial != 0)
         settle_with (self, batch, batch->channels[i], message);
       else
         queue_message (self, batch->channels[i], message);

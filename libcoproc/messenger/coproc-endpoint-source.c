@@ -56,7 +56,8 @@ coproc_endpoint_source_update_locked (CoprocEndpoint *self)
   if (self->source == NULL)
     return;
 
-  if (self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN)
+  if (self->state != COPROC_ENDPOINT_CLOSING
+      && (self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN))
     events = 0; /* the hang-up is told all the same */
   if (!self->watch_input && self->input_tag != NULL)
     g_source_remove_unix_fd (self->source, g_steal_pointer (&self->input_tag));
@@ -195,13 +196,10 @@ handle_input (CoprocEndpoint *self, GIOCondition condition)
   g_mutex_lock (&self->lock);
   waiting = self->n_async > 0;
   closing = self->state == COPROC_ENDPOINT_CLOSING;
-  if (closing)
-    self->output_lost = self->want_output; /* the peer has hung up */
   g_mutex_unlock (&self->lock);
 
-  if (closing)
-    coproc_endpoint_peer_deaf (self);
-  else if ((condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0)
+  /* Two ends that close at once let each other finish: what comes in is read and dropped. */
+  if (closing || (condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0)
     coproc_endpoint_pump (self, COPROC_PUMP_ALL);
   else
     {

@@ -189,10 +189,12 @@ end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reaso
 {
   g_autoptr (GArray) requests = coproc_pending_steal_all (self->pending);
 
+  if (self->state == COPROC_ENDPOINT_ENDING)
+    self->output_lost = TRUE; /* a peer that has ended reads no more */
   self->state = state;
   g_clear_error (&self->end_error);
   self->end_error = g_error_copy (reason);
-  self->watch_input = state == COPROC_ENDPOINT_CLOSING;
+  self->watch_input = self->watch_input && state == COPROC_ENDPOINT_CLOSING;
 
   for (guint i = 0; i < requests->len; i++)
     coproc_endpoint_lose_request_locked (self, &g_array_index (requests, CoprocPendingRequest, i),
@@ -214,6 +216,8 @@ coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *e
   if (end == COPROC_END_CUT && error != NULL)
     self->cut = g_strdup (error->message);
 
+  if (self->state == COPROC_ENDPOINT_CLOSING)
+    self->output_lost = self->want_output; /* a peer that has ended reads no more */
   if (self->state != COPROC_ENDPOINT_OPEN)
     return NULL;
 

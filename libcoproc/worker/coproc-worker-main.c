@@ -163,6 +163,22 @@ on_main_thread_exit (gpointer user_data)
   _exit (EXIT_SUCCESS);
 }
 
+static void
+load_and_run (const char *plugin_name,
+              const char *entry_point,
+              CoprocMessenger *messenger,
+              GVariant *arguments,
+              GError **error)
+{
+  g_autoptr (CoprocLoadedPlugin) plugin = coproc_plugin_load (plugin_name, error);
+  const CoprocPluginEntry *entry = NULL;
+
+  if (plugin != NULL)
+    entry = coproc_loaded_plugin_find (plugin, entry_point, error);
+  if (entry != NULL && greet_host (messenger, plugin, error))
+    run_entry (entry, messenger, arguments, error);
+}
+
 /* Everything that runs code of the plugin. */
 static void
 run_plugin (const char *plugin_name,
@@ -171,15 +187,8 @@ run_plugin (const char *plugin_name,
             GVariant *arguments,
             GError **error)
 {
-  g_autoptr (CoprocLoadedPlugin) plugin = NULL;
-  const CoprocPluginEntry *entry = NULL;
-
   pthread_cleanup_push (on_main_thread_exit, NULL);
-  plugin = coproc_plugin_load (plugin_name, error);
-  if (plugin != NULL)
-    entry = coproc_loaded_plugin_find (plugin, entry_point, error);
-  if (entry != NULL && greet_host (messenger, plugin, error))
-    run_entry (entry, messenger, arguments, error);
+  load_and_run (plugin_name, entry_point, messenger, arguments, error);
   pthread_cleanup_pop (FALSE);
 }
 
