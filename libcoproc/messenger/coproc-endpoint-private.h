@@ -83,6 +83,7 @@ struct _CoprocEndpoint
   guint32 n_out_channels;
   gboolean hello_sent;
   gboolean output_shut;
+  gboolean output_lost;          /* it could not all be written */
   guint64 high_water_mark;
   gint64 send_timeout;
 
@@ -100,7 +101,7 @@ struct _CoprocEndpoint
   CoprocEndpointState state;
   GError *end_error;             /* set when ENDED or CLOSING */
   char *cut;                     /* (nullable) what the end of the stream has cut */
-  gboolean output_lost;          /* it could not all be written */
+  gboolean peer_is_deaf;         /* it reads no more: the rest of the output is given up */
   gboolean input_shut;
   gboolean close_requested;
   CoprocLimits limits;           /* what this side accepts */

@@ -56,8 +56,9 @@ coproc_endpoint_source_update_locked (CoprocEndpoint *self)
   if (self->source == NULL)
     return;
 
-  if (self->state != COPROC_ENDPOINT_CLOSING
-      && (self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN))
+  /* Two ends that close with output left let each other finish: what comes in is dropped. */
+  if (self->state == COPROC_ENDPOINT_CLOSING ? !self->want_output
+      : self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN)
     events = 0; /* the hang-up is told all the same */
   if (!self->watch_input && self->input_tag != NULL)
     g_source_remove_unix_fd (self->source, g_steal_pointer (&self->input_tag));
@@ -198,7 +199,6 @@ handle_input (CoprocEndpoint *self, GIOCondition condition)
   closing = self->state == COPROC_ENDPOINT_CLOSING;
   g_mutex_unlock (&self->lock);
 
-  /* Two ends that close at once let each other finish: what comes in is read and dropped. */
   if (closing || (condition & (G_IO_HUP | G_IO_ERR | G_IO_NVAL)) != 0)
     coproc_endpoint_pump (self, COPROC_PUMP_ALL);
   else

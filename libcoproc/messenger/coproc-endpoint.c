@@ -190,7 +190,7 @@ end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reaso
   g_autoptr (GArray) requests = coproc_pending_steal_all (self->pending);
 
   if (self->state == COPROC_ENDPOINT_ENDING)
-    self->output_lost = TRUE; /* a peer that has ended reads no more */
+    self->peer_is_deaf = TRUE; /* a peer that has ended reads no more */
   self->state = state;
   g_clear_error (&self->end_error);
   self->end_error = g_error_copy (reason);
@@ -217,7 +217,7 @@ coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *e
     self->cut = g_strdup (error->message);
 
   if (self->state == COPROC_ENDPOINT_CLOSING)
-    self->output_lost = self->want_output; /* a peer that has ended reads no more */
+    self->peer_is_deaf = TRUE; /* a peer that has ended reads no more */
   if (self->state != COPROC_ENDPOINT_OPEN)
     return NULL;
 
@@ -271,7 +271,7 @@ coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
       end_locked (self, COPROC_ENDPOINT_ENDED, full, FALSE);
     }
   else if (self->state == COPROC_ENDPOINT_CLOSING)
-    self->output_lost = TRUE; /* nobody will read the rest */
+    self->peer_is_deaf = TRUE;
   g_mutex_unlock (&self->lock);
 
   coproc_endpoint_tidy (self);
@@ -287,7 +287,7 @@ coproc_endpoint_peer_deaf (CoprocEndpoint *self)
 
   g_mutex_lock (&self->lock);
   if (self->state == COPROC_ENDPOINT_CLOSING)
-    self->output_lost = TRUE;
+    self->peer_is_deaf = TRUE;
   g_mutex_unlock (&self->lock);
 
   g_mutex_lock (&self->read_lock);
@@ -308,7 +308,7 @@ coproc_endpoint_tidy (CoprocEndpoint *self)
 
   g_mutex_lock (&self->lock);
   over = coproc_endpoint_is_over_locked (self) && self->transport != NULL;
-  shut_output = self->state == COPROC_ENDPOINT_ENDED || self->output_lost;
+  shut_output = self->state == COPROC_ENDPOINT_ENDED || self->peer_is_deaf;
   g_mutex_unlock (&self->lock);
   if (!over)
     return;
@@ -317,6 +317,7 @@ coproc_endpoint_tidy (CoprocEndpoint *self)
   if (shut_output && !self->output_shut)
     {
       self->output_shut = TRUE;
+      self->output_lost = self->transport->ops->get_queued (self->transport) > 0;
       self->transport->ops->shut_output (self->transport);
     }
   shut_output = self->output_shut;
@@ -393,11 +394,8 @@ coproc_endpoint_flush (CoprocEndpoint *self, gint64 timeout_us, GError **error)
       else
         in_time = g_cond_wait_until (&self->room, &self->write_lock, deadline);
     }
-  g_mutex_unlock (&self->write_lock);
-
-  g_mutex_lock (&self->lock);
   lost = self->output_lost;
-  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->write_lock);
 
   if (!in_time)
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
