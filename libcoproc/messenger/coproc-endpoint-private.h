@@ -155,9 +155,10 @@ struct _CoprocEndpoint
   GMainContext *io;              /* (nullable) set while this uses the background thread */
   GSource *source;
   gboolean watch_input;          /* until the stream has ended */
-  gpointer input_tag;
-  gpointer output_tag;
-  GIOCondition input_events;
+  gpointer input_tag;            /* (background thread) (nullable) */
+  gpointer output_tag;           /* (background thread) (nullable) */
+  int input_events;              /* what the background polls the input for, see -source.c */
+  gboolean polls_output;         /* it polls the output too */
   gboolean parked_input;         /* threads read for themselves: the background does not */
   gboolean sync_used;            /* a thread has, since the timer was last looked at */
   gboolean stalled;              /* the inbound queues are full: nobody reads */

@@ -27,10 +27,24 @@ typedef struct
 
 /* --- under the lock, from any thread --- */
 
+/* What to poll the input for: -1 for nothing at all, 0 for its hang-up alone. */
+static int
+get_wanted_events_locked (CoprocEndpoint *self)
+{
+  gboolean reads = self->state == COPROC_ENDPOINT_OPEN && !self->parked_input && !self->stalled;
+
+  if (!self->watch_input)
+    return -1;
+  /* Two ends that close with output left let each other finish: what comes in is dropped. */
+  if (self->state == COPROC_ENDPOINT_CLOSING)
+    reads = self->want_output;
+  return reads ? G_IO_IN : 0;
+}
+
 static gboolean
 has_backlog_locked (CoprocEndpoint *self)
 {
-  return self->backlog && self->watch_input && self->input_events == G_IO_IN;
+  return self->backlog && get_wanted_events_locked (self) == G_IO_IN;
 }
 
 static void
@@ -51,32 +65,13 @@ update_timer_locked (CoprocEndpoint *self)
 void
 coproc_endpoint_source_update_locked (CoprocEndpoint *self)
 {
-  GIOCondition events = G_IO_IN;
-
   if (self->source == NULL)
     return;
 
-  /* Two ends that close with output left let each other finish: what comes in is dropped. */
-  if (self->state == COPROC_ENDPOINT_CLOSING ? !self->want_output
-      : self->parked_input || self->stalled || self->state != COPROC_ENDPOINT_OPEN)
-    events = 0; /* the hang-up is told all the same */
-  if (!self->watch_input && self->input_tag != NULL)
-    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->input_tag));
-  else if (self->watch_input && self->input_tag == NULL)
-    self->input_tag = g_source_add_unix_fd (
-        self->source, self->transport->ops->get_input_fd (self->transport), events);
-  else if (self->watch_input && events != self->input_events)
-    g_source_modify_unix_fd (self->source, self->input_tag, events);
-  self->input_events = events;
-
+  if (get_wanted_events_locked (self) != self->input_events || self->want_output != self->polls_output)
+    g_main_context_wakeup (self->io);
   if (has_backlog_locked (self))
     update_timer_locked (self);
-
-  if (!self->want_output && self->output_tag != NULL)
-    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->output_tag));
-  else if (self->want_output && self->output_tag == NULL)
-    self->output_tag = g_source_add_unix_fd (
-        self->source, self->transport->ops->get_output_fd (self->transport), G_IO_OUT);
 }
 
 static void
@@ -209,6 +204,44 @@ handle_input (CoprocEndpoint *self, GIOCondition condition)
     }
 }
 
+/* GLib lets only the context's own thread change what a source polls. */
+static void
+apply_events_locked (CoprocEndpoint *self)
+{
+  const CoprocTransportOps *ops = self->transport->ops;
+  const int events = get_wanted_events_locked (self);
+
+  if (events < 0 && self->input_tag != NULL)
+    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->input_tag));
+  else if (events >= 0 && self->input_tag == NULL)
+    self->input_tag = g_source_add_unix_fd (self->source, ops->get_input_fd (self->transport),
+                                            (GIOCondition) events);
+  else if (events >= 0 && events != self->input_events)
+    g_source_modify_unix_fd (self->source, self->input_tag, (GIOCondition) events);
+  self->input_events = events;
+
+  if (!self->want_output && self->output_tag != NULL)
+    g_source_remove_unix_fd (self->source, g_steal_pointer (&self->output_tag));
+  else if (self->want_output && self->output_tag == NULL)
+    self->output_tag = g_source_add_unix_fd (self->source, ops->get_output_fd (self->transport),
+                                             G_IO_OUT);
+  self->polls_output = self->want_output;
+}
+
+static gboolean
+endpoint_source_prepare (GSource *source, int *timeout)
+{
+  CoprocEndpoint *self = ((EndpointSource *) source)->endpoint;
+
+  g_mutex_lock (&self->lock);
+  if (self->source == source) /* it is not being detached */
+    apply_events_locked (self);
+  g_mutex_unlock (&self->lock);
+
+  *timeout = -1;
+  return FALSE;
+}
+
 static gboolean
 endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -216,11 +249,11 @@ endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_d
   const gint64 now = g_source_get_time (source);
   GIOCondition input = 0, output = 0;
 
-  g_mutex_lock (&self->lock);
   if (self->input_tag != NULL)
     input = g_source_query_unix_fd (source, self->input_tag);
   if (self->output_tag != NULL)
     output = g_source_query_unix_fd (source, self->output_tag);
+  g_mutex_lock (&self->lock);
   if (has_backlog_locked (self))
     input |= G_IO_IN;
   g_mutex_unlock (&self->lock);
@@ -247,6 +280,7 @@ endpoint_source_finalize (GSource *source)
 }
 
 static GSourceFuncs endpoint_source_funcs = {
+  .prepare = endpoint_source_prepare,
   .dispatch = endpoint_source_dispatch,
   .finalize = endpoint_source_finalize,
 };
@@ -269,7 +303,7 @@ coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error)
   g_mutex_lock (&self->lock);
   self->source = source;
   self->watch_input = TRUE;
-  coproc_endpoint_source_update_locked (self);
+  self->input_events = -1;
   g_mutex_unlock (&self->lock);
   g_source_attach (source, self->io);
   return TRUE;
@@ -284,7 +318,6 @@ coproc_endpoint_source_detach (CoprocEndpoint *self)
   g_mutex_lock (&self->lock);
   source = g_steal_pointer (&self->source);
   context = g_steal_pointer (&self->io);
-  self->input_tag = self->output_tag = NULL;
   g_mutex_unlock (&self->lock);
 
   if (source != NULL)

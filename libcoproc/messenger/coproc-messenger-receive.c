@@ -530,16 +530,32 @@ coproc_messenger_unlisten (CoprocMessenger *self, const char *channel)
 
 /* --- counters --- */
 
-/* A copy of the counters of @name, all 0 when the channel was never used. */
-static CoprocChannel
+typedef struct
+{
+  guint64 requests_sent, settled, replies_received, messages_sent, messages_received;
+  guint n_queued;
+} Counters;
+
+/* The counters of @name, all 0 when the channel was never used. */
+static Counters
 get_counters (CoprocMessenger *self, const char *name)
 {
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
-  CoprocChannel *channel = name == NULL ? endpoint->default_channel
-                                        : g_hash_table_lookup (endpoint->channels, name);
+  const CoprocChannel *channel = name == NULL ? endpoint->default_channel
+                                              : g_hash_table_lookup (endpoint->channels, name);
+  Counters counters = { 0 };
 
-  return channel != NULL ? *channel : (CoprocChannel) { 0 };
+  if (channel != NULL)
+    {
+      counters.requests_sent = channel->requests_sent;
+      counters.settled = channel->settled;
+      counters.replies_received = channel->replies_received;
+      counters.messages_sent = channel->messages_sent;
+      counters.messages_received = channel->messages_received;
+      counters.n_queued = channel->n_queued;
+    }
+  return counters;
 }
 
 /**
@@ -557,7 +573,7 @@ get_counters (CoprocMessenger *self, const char *name)
 guint64
 coproc_messenger_remaining (CoprocMessenger *self, const char *channel)
 {
-  CoprocChannel counters;
+  Counters counters;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
 
