@@ -530,8 +530,9 @@ install_properties (GObjectClass *object_class)
   /**
    * CoprocMessenger:spin-time:
    *
-   * The longest time, in microseconds, that a receive watches shared memory before it sleeps; 0 for
-   * none. A connection over pipes always sleeps.
+   * The longest time, in microseconds, that a receive looks at the link before it sleeps; 0 for
+   * not at all. A message that comes meanwhile costs no wake-up. While that does not pay it is left
+   * out.
    *
    * Since: 1.0
    */
