@@ -128,7 +128,7 @@ struct _CoprocEndpoint
   GCond arrived;                 /* for threads that wait while another one polls */
   guint n_waiting;               /* threads in arrived */
   GThread *poller;               /* (nullable) the one thread that waits for input */
-  gboolean woken;                /* wakeup is signalled (also read as an atomic) */
+  gboolean woken;                /* wakeup is signalled (set as an atomic: the poller reads it without the lock) */
   guint spin_skip;               /* (poller) waits that do not spin first */
   guint spin_penalty;            /* (poller) how many to leave out when spinning is in vain again */
   guint n_blocked;               /* threads that wait in either way */

@@ -121,7 +121,7 @@ wait_for_input (CoprocEndpoint *self, gint64 deadline)
   g_mutex_lock (&self->lock);
   self->poller = NULL;
   was_woken = self->woken;
-  self->woken = FALSE;
+  g_atomic_int_set (&self->woken, FALSE);
   if (was_woken)
     coproc_wakeup_clear (&self->wakeup);
   if (self->n_waiting > 0)

@@ -161,7 +161,7 @@ coproc_endpoint_wake_locked (CoprocEndpoint *self)
     g_cond_broadcast (&self->arrived);
   if (self->poller != NULL && self->poller != g_thread_self () && !self->woken)
     {
-      self->woken = TRUE;
+      g_atomic_int_set (&self->woken, TRUE);
       coproc_wakeup_signal (&self->wakeup);
     }
 }
