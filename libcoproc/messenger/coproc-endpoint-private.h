@@ -275,6 +275,8 @@ gboolean        coproc_endpoint_pop_locked (CoprocEndpoint *self, CoprocChannel 
 void            coproc_endpoint_signal_watch_locked (CoprocEndpoint *self); /* get_fd() becomes readable */
 void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* get_fd() stays readable */
 void            coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel);
+/* FALSE with COPROC_ERROR_LIMIT: the queues hold twice what they may, so nobody waits any longer. (lock) */
+gboolean        coproc_endpoint_check_limit_locked (CoprocEndpoint *self, GError **error);
 /* Fails every pending receive operation, of all channels. (lock) Returns: whether there was one */
 gboolean        coproc_endpoint_fail_receivers_locked (CoprocEndpoint *self, const GError *error);
 /* Gives up every asynchronous call. (lock) */

@@ -128,11 +128,16 @@ wait_for_input (CoprocEndpoint *self, gint64 deadline)
     g_cond_broadcast (&self->arrived); /* another one polls now */
 }
 
-static gboolean
-is_beyond_limit_locked (CoprocEndpoint *self)
+gboolean
+coproc_endpoint_check_limit_locked (CoprocEndpoint *self, GError **error)
 {
-  return self->n_queued >= 2 * (guint64) self->limits.max_queued_messages
-         || self->queued_bytes >= 2 * self->limits.max_queued_bytes;
+  if (self->n_queued < 2 * (guint64) self->limits.max_queued_messages
+      && self->queued_bytes < 2 * self->limits.max_queued_bytes)
+    return TRUE;
+
+  g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
+                       "The inbound queues are full of other messages");
+  return FALSE;
 }
 
 /* Waits until something may have changed. FALSE with error set when it must not wait any more. */
@@ -148,12 +153,8 @@ wait_step (Wait *wait, GError **error)
       g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "Nothing came in time");
       return FALSE;
     }
-  if (is_beyond_limit_locked (self))
-    {
-      g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
-                           "The inbound queues are full of other messages");
-      return FALSE;
-    }
+  if (!coproc_endpoint_check_limit_locked (self, error))
+    return FALSE;
 
   self->n_blocked++;
   if (wait->blocked != NULL)

@@ -12,7 +12,6 @@
 #include "messenger/coproc-endpoint-private.h"
 
 #include "coproc-config.h"
-#include "coproc-error.h"
 #include "wire/coproc-io-private.h"
 
 #define REARM_DELAY (20 * 1000)         /* µs without a receive after which the background reads again */
@@ -175,11 +174,8 @@ fail_beyond_limit (CoprocEndpoint *self)
   g_autoptr (GError) error = NULL;
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  if (self->n_queued < 2 * (guint64) self->limits.max_queued_messages
-      && self->queued_bytes < 2 * self->limits.max_queued_bytes)
+  if (coproc_endpoint_check_limit_locked (self, &error))
     return;
-  error = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_LIMIT,
-                               "The inbound queues are full of other messages");
   coproc_endpoint_fail_receivers_locked (self, error);
   coproc_endpoint_fail_calls_locked (self, error);
 }
