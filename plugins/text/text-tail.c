@@ -158,12 +158,31 @@ tail_read (Tail      *self,
   return TRUE;
 }
 
-/* The path does not lead to the open file: was it moved or removed, is there another one? */
 static gboolean
-tail_follow_name (Tail    *self,
-                  gint64   size,
-                  GError **error)
+is_same_file (const struct stat *a,
+              const struct stat *b)
 {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The path leads to the open file again. */
+static gboolean
+tail_reappear (Tail    *self,
+               GError **error)
+{
+  if (self->named)
+    return TRUE;
+  self->named = TRUE;
+  return tail_warn (self, "reappeared", error);
+}
+
+/* The path did not lead to the open file a moment ago: was it moved or removed, is there another one? */
+static gboolean
+tail_follow_name (Tail               *self,
+                  const struct stat  *opened,
+                  GError            **error)
+{
+  struct stat named;
   int fd;
 
   if (self->named && !tail_warn (self, "vanished", error))
@@ -172,13 +191,17 @@ tail_follow_name (Tail    *self,
 
   /* A file that cannot be opened now, perhaps half made, is looked at again the next time; and the
    * old one is read to its end first. */
-  if (self->offset < size || (fd = open_regular_file (self->path, NULL)) < 0)
+  if (self->offset < opened->st_size || (fd = open_regular_file (self->path, NULL)) < 0)
     return TRUE;
+  if (fstat (fd, &named) == 0 && is_same_file (&named, opened))
+    {
+      g_close (fd, NULL); /* it has come back meanwhile */
+      return tail_reappear (self, error);
+    }
 
   g_close (self->fd, NULL);
   self->fd = fd;
-  self->named = TRUE;
-  return tail_rewind (self, error) && tail_warn (self, "reappeared", error);
+  return tail_rewind (self, error) && tail_reappear (self, error);
 }
 
 /* One look at the file: what has become of it, and what is new in it. */
@@ -196,18 +219,13 @@ tail_look (Tail      *self,
       && !(tail_warn (self, "truncated", error) && tail_rewind (self, error)))
     return FALSE;
 
-  if (stat (self->path, &named) != 0
-      || named.st_dev != opened.st_dev || named.st_ino != opened.st_ino)
+  if (stat (self->path, &named) == 0 && is_same_file (&named, &opened))
     {
-      if (!tail_follow_name (self, opened.st_size, error))
+      if (!tail_reappear (self, error))
         return FALSE;
     }
-  else if (!self->named)
-    {
-      self->named = TRUE;
-      if (!tail_warn (self, "reappeared", error))
-        return FALSE;
-    }
+  else if (!tail_follow_name (self, &opened, error))
+    return FALSE;
 
   return tail_read (self, more, error);
 }
