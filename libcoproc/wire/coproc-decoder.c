@@ -16,6 +16,7 @@
 typedef struct
 {
   GVariantType *type; /* (owned) */
+  GVariant *keeper;   /* (owned) see new_keeper() */
   guint8 depth;       /* levels of containers that it writes out */
   guint8 has_variant;
 } DeclaredType;
@@ -33,18 +34,28 @@ struct _CoprocDecoder
   gsize n_needed;            /* bytes of the frame at start with its padding, 0: not known yet */
   GVariant *variant;         /* (nullable) (owned): payload of the frame that was returned last */
   GArray *types;             /* (element-type DeclaredType): number n at index n - 1 */
+  GVariant *raw_keeper;      /* (owned) that of `ay` */
   GError *error;             /* (nullable) (owned): set once, for good */
 };
 
 /* The types that a kind of frame determines. */
-static const DeclaredType settings_type = { (GVariantType *) "a{sv}", 2, TRUE };
-static const DeclaredType error_type = { (GVariantType *) "(sis)", 1, FALSE };
+static const DeclaredType settings_type = { (GVariantType *) "a{sv}", NULL, 2, TRUE };
+static const DeclaredType error_type = { (GVariantType *) "(sis)", NULL, 1, FALSE };
+
+/* GLib forgets what it has made of a type with the last value of it: making it anew for each payload
+ * costs as much again as the rest of the value. */
+static GVariant *
+new_keeper (const GVariantType *type)
+{
+  return g_variant_ref_sink (g_variant_new_array (type, NULL, 0));
+}
 
 static void
 declared_type_clear (gpointer data)
 {
   DeclaredType *declared = data;
 
+  g_variant_unref (declared->keeper);
   g_variant_type_free (declared->type);
 }
 
@@ -55,6 +66,7 @@ coproc_decoder_new (const CoprocLimits *limits)
 
   self->types = g_array_new (FALSE, FALSE, sizeof (DeclaredType));
   g_array_set_clear_func (self->types, declared_type_clear);
+  self->raw_keeper = new_keeper (COPROC_RAW_TYPE);
   coproc_decoder_set_limits (self, limits);
   return self;
 }
@@ -65,6 +77,7 @@ coproc_decoder_free (CoprocDecoder *self)
   g_clear_pointer (&self->variant, g_variant_unref);
   g_clear_pointer (&self->slab, coproc_slab_unref);
   g_clear_pointer (&self->types, g_array_unref);
+  g_clear_pointer (&self->raw_keeper, g_variant_unref);
   g_clear_error (&self->error);
   g_free (self);
 }
@@ -322,6 +335,7 @@ declare_type (CoprocDecoder *self, const char *data, gsize size)
 
   string = g_strndup (data, size);
   declared.type = g_variant_type_new (string);
+  declared.keeper = new_keeper (declared.type);
   declared.depth = depth;
   declared.has_variant = has_variant;
   g_array_append_val (self->types, declared);
