@@ -255,6 +255,11 @@ lane_pop (CoprocLane *self, gboolean by_priority)
 {
   GSequenceIter *place;
 
+  if (by_priority && self->n_queued == 1 && self->n_arrived == 1)
+    {
+      self->n_arrived = 0; /* nothing to sort */
+      by_priority = FALSE;
+    }
   self->n_queued--;
   if (!by_priority)
     return g_async_queue_try_pop (self->arrived);

@@ -46,6 +46,13 @@ typedef struct
   GList link;
 } CoprocBlocked;
 
+/* Something that may be in vain. */
+typedef struct
+{
+  guint n_skip;            /* times that it is left out from now on */
+  guint penalty;           /* how many they were at first */
+} CoprocTrial;
+
 /* What is told to the application in its own context. */
 typedef enum
 {
@@ -129,8 +136,9 @@ struct _CoprocEndpoint
   guint n_waiting;               /* threads in arrived */
   GThread *poller;               /* (nullable) the one thread that waits for input */
   gboolean woken;                /* wakeup is signalled (set as an atomic: the poller reads it without the lock) */
-  guint spin_skip;               /* (poller) waits that do not spin first */
-  guint spin_penalty;            /* (poller) how many to leave out when spinning is in vain again */
+  CoprocTrial spinning;          /* (poller) before it sleeps */
+  CoprocTrial looking;           /* (poller) at once, before it spins */
+  CoprocTrial lingering;         /* (poller) before it looks */
   guint n_blocked;               /* threads that wait in either way */
   GQueue blocked;                /* CoprocBlocked links: those of them that are receives */
   GQueue parked;                 /* CoprocOp links: asynchronous sends that wait for room */
@@ -241,8 +249,11 @@ typedef enum
   COPROC_PUMP_ALL,         /* whatever there is: no more can follow */
 } CoprocPumpMode;
 
-/* Takes in what the link has. Without a lock. Returns: whether anything came, the end included */
-gboolean        coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode mode);
+/* Takes in what the link has. Without a lock. Returns: how many frames came; the end is one */
+gsize           coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode mode);
+
+/* Takes in what has just come, unless it has been looked at a moment ago. Without a lock. */
+void            coproc_endpoint_look       (CoprocEndpoint *self);
 
 /* A peer in this very process can tell that a send has returned: its next receive must see it. */
 void            coproc_endpoint_note_send  (CoprocEndpoint *self);

@@ -475,7 +475,7 @@ note_backlog (CoprocEndpoint *self, gboolean backlog)
   g_mutex_unlock (&self->lock);
 }
 
-gboolean
+gsize
 coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
 {
   Batch batch;
@@ -483,7 +483,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   gboolean more = TRUE, ended = FALSE;
 
   if (self->transport == NULL)
-    return FALSE;
+    return 0;
 
   batch.n = 0;
   batch.ended = batch.emptied = FALSE;
@@ -523,5 +523,5 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
     coproc_endpoint_stream_ended (self, end_func,
                                   batch.end == COPROC_END_BROKEN ? batch.error : NULL);
   g_clear_error (&batch.error);
-  return ended || batch.n_frames > 0;
+  return batch.n_frames + ended;
 }

@@ -16,8 +16,10 @@
 #include <sys/epoll.h>
 #endif
 
-/* Waits that are not begun by spinning after it was in vain, at most. */
-#define MAX_SPIN_PENALTY 1023
+/* Times that what was in vain is left out, at most. */
+#define MAX_SPIN_SKIP 1023
+#define MAX_LOOK_SKIP 63
+#define LINGER_TIME 3 /* µs */
 
 /* --- waiting --- */
 
@@ -67,38 +69,71 @@ wait_end (Wait *wait)
     coproc_endpoint_tidy (wait->endpoint);
 }
 
+/* Whether to try this time what is left out after it was in vain. */
+static gboolean
+is_worth_trying (CoprocTrial *self)
+{
+  if (self->n_skip == 0)
+    return TRUE;
+  self->n_skip--;
+  return FALSE;
+}
+
+/* The next ones are left out when it was in vain, twice as many each time. */
+static void
+note_outcome (CoprocTrial *self, gboolean paid, guint max_skip)
+{
+  self->penalty = paid ? 0 : MIN (2 * self->penalty + 1, max_skip);
+  self->n_skip = self->penalty;
+}
+
+/* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
+ * many frames came. */
+static gsize
+linger (CoprocEndpoint *self)
+{
+  const gint64 start = g_get_monotonic_time ();
+
+  do
+    sched_yield ();
+  while (g_get_monotonic_time () - start < LINGER_TIME);
+  return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+}
+
 /* Looks at the link for a short while before the thread sleeps: a message that comes meanwhile costs
- * no wake-up, neither here nor at the sender. Between two looks the processor is offered to others,
- * so that a peer on the same core can answer. Whenever it was in vain the next ones are left out,
- * twice as many each time. Returns: whether something came. The poller's, without a lock. */
+ * no wake-up, neither here nor at the sender. Before a look the processor is offered to others, so that
+ * a peer on the same core can answer; only where messages are often there already the first look comes
+ * first. Returns: whether something came. The poller's, without a lock. */
 static gboolean
 spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
 {
   gint64 start, now;
+  gsize n_frames = 0;
 
-  if (spin_time == 0 || self->spin_skip > 0)
+  if (spin_time == 0 || !is_worth_trying (&self->spinning))
+    return FALSE;
+
+  if (is_worth_trying (&self->lingering))
     {
-      self->spin_skip -= self->spin_skip > 0;
-      return FALSE;
+      n_frames = linger (self);
+      note_outcome (&self->lingering, n_frames > 1, MAX_SPIN_SKIP);
+    }
+  else if (is_worth_trying (&self->looking))
+    {
+      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      note_outcome (&self->looking, n_frames > 0, MAX_LOOK_SKIP);
     }
 
-  start = g_get_monotonic_time ();
-  do
+  start = now = g_get_monotonic_time ();
+  while (n_frames == 0 && now - start < spin_time && (deadline < 0 || now < deadline)
+         && !g_atomic_int_get (&self->woken))
     {
-      if (coproc_endpoint_pump (self, COPROC_PUMP_WAITING))
-        {
-          self->spin_penalty = 0;
-          return TRUE;
-        }
       sched_yield ();
-      now = g_get_monotonic_time ();
+      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      now = n_frames > 0 ? now : g_get_monotonic_time ();
     }
-  while (now - start < spin_time && (deadline < 0 || now < deadline)
-         && !g_atomic_int_get (&self->woken));
-
-  self->spin_penalty = MIN (2 * self->spin_penalty + 1, MAX_SPIN_PENALTY);
-  self->spin_skip = self->spin_penalty;
-  return FALSE;
+  note_outcome (&self->spinning, n_frames > 0, MAX_SPIN_SKIP);
+  return n_frames > 0;
 }
 
 static void
@@ -335,13 +370,15 @@ find_channel_locked (CoprocEndpoint *self, const char *name, GError **error)
 {
   CoprocChannel *channel;
 
-  if (name != NULL && (*name == '\0' || !g_utf8_validate (name, -1, NULL)))
+  channel = name != NULL ? g_hash_table_lookup (self->channels, name) : self->default_channel;
+  if (channel == NULL && (*name == '\0' || !g_utf8_validate (name, -1, NULL)))
     {
       g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
                            "A channel's name must be valid text, and not empty");
       return NULL;
     }
-  channel = coproc_endpoint_get_channel_locked (self, name);
+  if (channel == NULL)
+    channel = coproc_endpoint_get_channel_locked (self, name);
   if (channel->claimed)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
@@ -392,6 +429,14 @@ pump_locked (CoprocEndpoint *self, gboolean anything_queued)
   g_mutex_lock (&self->lock);
   self->emptied_at = now;
   self->emptied_news = n_news;
+}
+
+void
+coproc_endpoint_look (CoprocEndpoint *self)
+{
+  g_mutex_lock (&self->lock);
+  pump_locked (self, TRUE);
+  g_mutex_unlock (&self->lock);
 }
 
 CoprocMessage *
