@@ -311,20 +311,25 @@ typedef struct
   double priority;
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */
+  CoprocChannel *target;   /* out */
   guint64 serial;          /* out */
 } CoprocOutgoing;
 
 /* For a timeout: that of the endpoint. */
 #define COPROC_SEND_TIMEOUT (-2)
 
-/* What may be sent at all: channel, payload, sizes. Sets data, size and type of @outgoing. */
-gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
+/* What may be sent at all: channel and payloads. Sets data, size and type of the @n messages, which have
+ * kind and channel in common. */
+gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error);
 /* Sends @n messages, all or none of which wait for room. */
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
 /* Sends at once when there is room, parks @op otherwise. */
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
+/* Writes what the link takes; the write lock is held. TRUE: the peer will never read again. */
+gboolean        coproc_endpoint_write_locked (CoprocEndpoint *self);
 /* Sends a control frame (ERROR, CLOSE_REQUEST, CANCEL, SETTINGS, HELLO): it never waits for room. */
 gboolean        coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GError **error);
+gboolean        coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **error);
 void            coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial);
 gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
 void            coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits);

@@ -14,8 +14,16 @@
 
 /* Payloads from this size on look at the link first for limits that the peer has lowered. */
 #define CAREFUL_SIZE 256
-/* So much is encoded before it is written: what a pipe holds. */
-#define WRITE_SIZE (64 * 1024)
+/* So many messages are registered at once: about what a pipe holds of small ones. */
+#define BATCH_SIZE 512
+
+/* Says which of several payloads is meant. */
+static void
+prefix_index (GError **error, gsize index, gsize n)
+{
+  if (n > 1)
+    g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", index);
+}
 
 static gboolean
 check_channel (const char *name, GError **error)
@@ -33,101 +41,130 @@ check_channel (const char *name, GError **error)
   return FALSE;
 }
 
+/* Sets data, size and type of @outgoing. */
 static gboolean
-check_size (CoprocEndpoint *self, gboolean raw, gsize size, GError **error)
+check_payload (CoprocOutgoing *outgoing, GError **error)
 {
-  guint64 limit;
+  outgoing->type = COPROC_RAW_TYPE;
+  if (outgoing->payload == NULL)
+    return TRUE;
 
+  if (strcmp (g_variant_get_type_string (outgoing->payload), coproc_raw_type) != 0) /* any bytes are an ay */
+    {
+      if (!coproc_variant_check (outgoing->payload, error))
+        return FALSE;
+      outgoing->type = g_variant_get_type (outgoing->payload);
+    }
+  outgoing->data = g_variant_get_data (outgoing->payload);
+  outgoing->size = g_variant_get_size (outgoing->payload);
+  return TRUE;
+}
+
+gboolean
+coproc_endpoint_check (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error)
+{
+  gsize size = 0;
+
+  if (!check_channel (outgoing->channel, error))
+    return FALSE;
+  for (gsize i = 0; i < n; i++)
+    {
+      if (!check_payload (&outgoing[i], error))
+        {
+          prefix_index (error, i, n);
+          return FALSE;
+        }
+      size = MAX (size, outgoing[i].size);
+    }
   if (size >= CAREFUL_SIZE)
-    coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
+    coproc_endpoint_look (self);
+  return TRUE;
+}
 
-  g_mutex_lock (&self->lock);
-  limit = raw ? MIN (self->limits.max_message_size, self->peer_limits.max_message_size)
-              : MIN (self->limits.max_variant_size, self->peer_limits.max_variant_size);
-  g_mutex_unlock (&self->lock);
+static gboolean
+check_size_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, GError **error)
+{
+  const gboolean raw = outgoing->type == COPROC_RAW_TYPE;
+  guint64 limit = raw ? MIN (self->limits.max_message_size, self->peer_limits.max_message_size)
+                      : MIN (self->limits.max_variant_size, self->peer_limits.max_variant_size);
+
   limit = MIN (limit, COPROC_MAX_PAYLOAD_SIZE);
-
-  if (size <= limit)
+  if (G_LIKELY (outgoing->size <= limit))
     return TRUE;
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE,
                "The payload has %" G_GSIZE_FORMAT " bytes; at most %" G_GUINT64_FORMAT
                " may be sent as %s",
-               size, limit, raw ? "bytes" : "a GVariant");
+               outgoing->size, limit, raw ? "bytes" : "a GVariant");
   return FALSE;
 }
 
-gboolean
-coproc_endpoint_check (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error)
-{
-  gboolean raw = TRUE;
-
-  if (!check_channel (outgoing->channel, error))
-    return FALSE;
-  if (outgoing->payload != NULL)
-    {
-      raw = strcmp (g_variant_get_type_string (outgoing->payload), "ay") == 0;
-      if (!raw && !coproc_variant_check (outgoing->payload, error)) /* any bytes are an ay */
-        return FALSE;
-      outgoing->data = g_variant_get_data (outgoing->payload);
-      outgoing->size = g_variant_get_size (outgoing->payload);
-    }
-  outgoing->type = raw ? COPROC_RAW_TYPE : g_variant_get_type (outgoing->payload);
-  return check_size (self, raw, outgoing->size, error);
-}
-
-/* --- one message: the write lock is held --- */
-
+/* What can be foreseen to fail, before the first message is sent and before anybody waits. */
 static gboolean
-register_message (CoprocEndpoint  *self,
-                  CoprocOutgoing  *outgoing,
-                  CoprocChannel  **channel,
-                  GError         **error)
+check_all_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (self->state != COPROC_ENDPOINT_OPEN)
+  if (G_UNLIKELY (self->state != COPROC_ENDPOINT_OPEN))
     {
       g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
       return FALSE;
     }
-  *channel = coproc_endpoint_get_channel_locked (self, outgoing->channel);
-  if ((*channel)->out_number == 0 && outgoing->channel != NULL
+  for (gsize i = 0; i < n; i++)
+    if (!check_size_locked (self, &outgoing[i], error))
+      {
+        prefix_index (error, i, n);
+        return FALSE;
+      }
+  if (outgoing->kind == COPROC_FRAME_REQUEST
+      && coproc_pending_get_size (self->pending) + n > COPROC_MAX_PENDING_REQUESTS)
+    {
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
+                   "More than %d requests would be unanswered", COPROC_MAX_PENDING_REQUESTS);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* --- messages: the write lock is held --- */
+
+/* Finds the channel of @outgoing. FALSE with error set: there are too many. */
+static gboolean
+find_channel_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error)
+{
+  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, outgoing->channel);
+
+  if (channel->out_number == 0 && outgoing->channel != NULL
       && self->n_out_channels >= MIN (self->limits.max_channels, self->peer_limits.max_channels))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT, "More than %u channels",
                    self->n_out_channels);
       return FALSE;
     }
-
-  outgoing->serial = ++self->last_serial;
-  if (outgoing->kind == COPROC_FRAME_REQUEST)
-    {
-      if (coproc_pending_get_size (self->pending) >= COPROC_MAX_PENDING_REQUESTS)
-        {
-          g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT, "%d requests are unanswered already",
-                       COPROC_MAX_PENDING_REQUESTS);
-          return FALSE;
-        }
-      coproc_pending_add (self->pending, outgoing->serial, *channel, outgoing->priority,
-                          outgoing->call);
-      (*channel)->requests_sent++;
-    }
-  (*channel)->messages_sent++;
-  coproc_endpoint_source_expect_probe_locked (self);
+  outgoing->target = channel;
   return TRUE;
 }
 
+/* Counts the messages as sent, which the peer may answer as soon as they are. They have a channel in common. */
 static void
-unregister_message (CoprocEndpoint *self, CoprocOutgoing *outgoing, CoprocChannel *channel)
+register_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n)
 {
-  g_mutex_lock (&self->lock);
-  if (outgoing->kind == COPROC_FRAME_REQUEST)
+  CoprocChannel *channel = outgoing->target;
+
+  for (gsize i = 0; i < n; i++)
     {
-      coproc_pending_retract (self->pending, outgoing->serial);
-      channel->requests_sent--;
+      outgoing[i].target = channel;
+      outgoing[i].serial = ++self->last_serial;
+      if (outgoing[i].kind != COPROC_FRAME_REQUEST)
+        continue;
+      coproc_pending_add (self->pending, outgoing[i].serial, channel, outgoing[i].call);
+      if (outgoing[i].call != NULL && outgoing[i].call->op != NULL)
+        {
+          outgoing[i].call->op->outgoing.serial = outgoing[i].serial;
+          coproc_op_place_locked (outgoing[i].call->op, &self->calling);
+        }
     }
-  channel->messages_sent--;
-  g_mutex_unlock (&self->lock);
+  if (outgoing->kind == COPROC_FRAME_REQUEST)
+    channel->requests_sent += n;
+  channel->messages_sent += n;
+  coproc_endpoint_source_expect_probe_locked (self);
 }
 
 static void
@@ -135,20 +172,32 @@ declare_channel (CoprocEndpoint *self, CoprocChannel *channel)
 {
   CoprocFrame frame = { .kind = COPROC_FRAME_CHANNEL };
 
-  if (channel->name == NULL || channel->out_number != 0)
+  if (G_LIKELY (channel->name == NULL || channel->out_number != 0))
     return;
   channel->out_number = ++self->n_out_channels;
   frame.channel = channel->out_number;
   frame.data = channel->name;
   frame.size = g_ref_string_length (channel->name);
-  self->transport->ops->queue (self->transport, &frame, NULL);
+  self->transport->ops->queue (self->transport, &frame);
 }
 
 static gboolean
-queue_message (CoprocEndpoint *self, CoprocOutgoing *outgoing, CoprocChannel **channel, GError **error)
+declare_types (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  CoprocFrame frame = {
+  for (gsize i = 0; i < n; i++)
+    if (outgoing[i].type != COPROC_RAW_TYPE && outgoing[i].kind != COPROC_FRAME_ERROR_REPLY
+        && !self->transport->ops->declare_type (self->transport, outgoing[i].type, error))
+      return FALSE;
+  return TRUE;
+}
+
+static void
+encode (CoprocEndpoint *self, const CoprocOutgoing *outgoing)
+{
+  const CoprocFrame frame = {
     .kind = outgoing->kind,
+    .channel = outgoing->target->out_number,
+    .serial = outgoing->serial,
     .reply_serial = outgoing->reply_serial,
     .priority = outgoing->priority,
     .type = outgoing->kind == COPROC_FRAME_ERROR_REPLY ? NULL : outgoing->type,
@@ -157,21 +206,36 @@ queue_message (CoprocEndpoint *self, CoprocOutgoing *outgoing, CoprocChannel **c
     .variant = outgoing->payload,
   };
 
-  if (!register_message (self, outgoing, channel, error))
-    return FALSE;
-
-  declare_channel (self, *channel);
-  frame.channel = (*channel)->out_number;
-  frame.serial = outgoing->serial;
-  if (self->transport->ops->queue (self->transport, &frame, error))
-    return TRUE;
-  unregister_message (self, outgoing, *channel);
-  return FALSE;
+  self->transport->ops->queue (self->transport, &frame);
 }
 
-/* Writes what the link takes. TRUE: the peer will never read again. */
+/* Sends @n messages of one kind on one channel: registers and encodes them and writes what the link
+ * takes. FALSE with error set: none was sent. *deaf: the peer will never read again. */
 static gboolean
-flush_output (CoprocEndpoint *self)
+send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
+{
+  gboolean ok;
+
+  if (!declare_types (self, outgoing, n, error))
+    return FALSE;
+  g_mutex_lock (&self->lock);
+  ok = check_all_locked (self, outgoing, n, error) && find_channel_locked (self, outgoing, error);
+  if (ok)
+    register_locked (self, outgoing, n);
+  g_mutex_unlock (&self->lock);
+  if (!ok)
+    return FALSE;
+
+  declare_channel (self, outgoing->target);
+  for (gsize i = 0; i < n; i++)
+    encode (self, &outgoing[i]);
+  if (coproc_endpoint_write_locked (self))
+    *deaf = TRUE;
+  return TRUE;
+}
+
+gboolean
+coproc_endpoint_write_locked (CoprocEndpoint *self)
 {
   const CoprocFlushResult result = self->transport->ops->flush (self->transport, NULL);
 
@@ -193,8 +257,7 @@ flush_output (CoprocEndpoint *self)
 static gboolean
 has_room (CoprocEndpoint *self)
 {
-  return self->high_water_mark == 0
-         || self->transport->ops->get_queued (self->transport) < self->high_water_mark;
+  return self->high_water_mark == 0 || self->transport->n_unsent < self->high_water_mark;
 }
 
 static gboolean
@@ -236,8 +299,6 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
   gint64 deadline;
   gboolean in_time = TRUE;
 
-  if (has_room (self))
-    return TRUE;
   if (timeout_us == COPROC_SEND_TIMEOUT)
     timeout_us = self->send_timeout;
   if (timeout_us == 0)
@@ -271,42 +332,24 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
   return FALSE;
 }
 
+/* Whether @n messages may go out at all: looked at before waiting for room. */
+static gboolean
+check_all (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  return check_all_locked (self, outgoing, n, error);
+}
+
 static gboolean
 send_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
-  const CoprocTransportOps *ops = self->transport->ops;
-  gsize n_flushed = ops->get_queued (self->transport); /* what was left by the last flush */
-  CoprocChannel *channel;
-  gsize i = 0;
-
-  while (i < n && queue_message (self, &outgoing[i], &channel, error))
-    {
-      i++;
-      if (i < n && ops->get_queued (self->transport) < n_flushed + WRITE_SIZE)
-        continue;
-      if (flush_output (self))
-        *deaf = TRUE;
-      n_flushed = ops->get_queued (self->transport);
-    }
-  if (i > 0 && i < n && flush_output (self))
-    *deaf = TRUE;
-  return i == n;
-}
-
-/* All or none: what can be foreseen to fail half-way is refused before the first. */
-static gboolean
-check_pending (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error)
-{
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
-
-  if (n < 2 || outgoing->kind != COPROC_FRAME_REQUEST)
-    return TRUE;
-  locker = g_mutex_locker_new (&self->lock);
-  if (coproc_pending_get_size (self->pending) + n <= COPROC_MAX_PENDING_REQUESTS)
-    return TRUE;
-  g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
-               "More than %d requests would be unanswered", COPROC_MAX_PENDING_REQUESTS);
-  return FALSE;
+  if (n > BATCH_SIZE && !check_all (self, outgoing, n, error))
+    return FALSE;
+  for (gsize i = 0; i < n; i += BATCH_SIZE)
+    if (!send_batch (self, outgoing + i, MIN (n - i, BATCH_SIZE), deaf, error))
+      return FALSE;
+  return TRUE;
 }
 
 gboolean
@@ -323,14 +366,17 @@ coproc_endpoint_send (CoprocEndpoint  *self,
 
   if (self->transport == NULL || n == 0)
     return n == 0 || !is_over (self, error);
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return FALSE;
   if (cancellable != NULL)
-    cancel_id = g_cancellable_connect (cancellable, G_CALLBACK (sender_cancelled), self, NULL);
+    {
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      cancel_id = g_cancellable_connect (cancellable, G_CALLBACK (sender_cancelled), self, NULL);
+    }
 
   g_mutex_lock (&self->write_lock);
-  sent = wait_for_room (self, timeout_us, cancellable, &failure)
-         && check_pending (self, outgoing, n, &failure)
+  sent = (has_room (self)
+          || (check_all (self, outgoing, n, &failure)
+              && wait_for_room (self, timeout_us, cancellable, &failure)))
          && send_locked (self, outgoing, n, &deaf, &failure);
   g_mutex_unlock (&self->write_lock);
   coproc_endpoint_note_send (self);
@@ -346,24 +392,17 @@ coproc_endpoint_send (CoprocEndpoint  *self,
 
 /* --- asynchronous sends --- */
 
-/* The write lock is held. Sends @op's message, or fails it. A call may be over as soon as it is
- * written: it is not touched after that. */
+/* The write lock is held. Sends @op's message, or fails it. A call may be over, and freed, as soon as it is
+ * registered: by the end of the connection. */
 static void
 send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
 {
+  g_autoptr (GVariant) payload = g_variant_ref (op->outgoing.payload);
   const gboolean is_call = op->kind == COPROC_OP_CALL;
-  CoprocChannel *channel = NULL;
+  CoprocOutgoing outgoing = op->outgoing;
   GError *error = NULL;
-  gboolean sent;
 
-  g_mutex_lock (&self->lock);
-  coproc_op_place_locked (op, is_call ? &self->calling : NULL);
-  g_mutex_unlock (&self->lock);
-
-  sent = queue_message (self, &op->outgoing, &channel, &error);
-  if (sent && flush_output (self))
-    *deaf = TRUE;
-  if (sent && is_call)
+  if (send_batch (self, &outgoing, 1, deaf, &error) && is_call)
     return;
 
   g_mutex_lock (&self->lock);
@@ -374,12 +413,11 @@ send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
 void
 coproc_endpoint_send_op (CoprocEndpoint *self, CoprocOp *op)
 {
-  gboolean deaf = FALSE, over;
+  gboolean deaf = FALSE;
   GError *error = NULL;
 
   g_mutex_lock (&self->write_lock);
-  over = is_over (self, &error);
-  if (over)
+  if (!check_all (self, &op->outgoing, 1, &error))
     {
       g_mutex_lock (&self->lock);
       coproc_op_complete_locked (op, NULL, error);
@@ -420,8 +458,8 @@ coproc_endpoint_write_on (CoprocEndpoint *self)
   g_mutex_lock (&self->write_lock);
   if (!self->output_shut)
     {
-      deaf = flush_output (self);
-      written = self->transport->ops->get_queued (self->transport) == 0;
+      deaf = coproc_endpoint_write_locked (self);
+      written = self->transport->n_unsent == 0;
     }
   g_mutex_lock (&self->lock);
   if (written && self->want_output)
@@ -458,15 +496,31 @@ coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GE
   gboolean sent, deaf = FALSE;
 
   g_mutex_lock (&self->write_lock);
-  sent = !is_over (self, error) && self->transport->ops->queue (self->transport, frame, error);
+  sent = !is_over (self, error);
   if (sent)
-    deaf = flush_output (self);
+    {
+      self->transport->ops->queue (self->transport, frame);
+      deaf = coproc_endpoint_write_locked (self);
+    }
   g_mutex_unlock (&self->write_lock);
   coproc_endpoint_note_send (self);
 
   if (deaf)
     coproc_endpoint_peer_deaf (self);
   return sent;
+}
+
+gboolean
+coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **error)
+{
+  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_ERROR, .payload = report };
+  CoprocFrame frame = { .kind = COPROC_FRAME_ERROR };
+
+  if (!coproc_endpoint_check (self, &outgoing, 1, error) || !check_all (self, &outgoing, 1, error))
+    return FALSE;
+  frame.data = outgoing.data;
+  frame.size = outgoing.size;
+  return coproc_endpoint_send_control (self, &frame, error);
 }
 
 void

@@ -317,7 +317,7 @@ coproc_endpoint_tidy (CoprocEndpoint *self)
   if (shut_output && !self->output_shut)
     {
       self->output_shut = TRUE;
-      self->output_lost = self->transport->ops->get_queued (self->transport) > 0;
+      self->output_lost = self->transport->n_unsent > 0;
       self->transport->ops->shut_output (self->transport);
     }
   shut_output = self->output_shut;
@@ -372,7 +372,7 @@ coproc_endpoint_close (CoprocEndpoint *self)
     {
       const CoprocFrame goodbye = { .kind = COPROC_FRAME_GOODBYE };
 
-      self->transport->ops->queue (self->transport, &goodbye, NULL);
+      self->transport->ops->queue (self->transport, &goodbye);
     }
   g_cond_broadcast (&self->room); /* who waits to send has waited long enough */
   g_mutex_unlock (&self->write_lock);

@@ -336,7 +336,7 @@ coproc_messenger_call (CoprocMessenger  *self,
   deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
 
   if (!coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
-      || !coproc_endpoint_check (endpoint, &outgoing, error)
+      || !coproc_endpoint_check (endpoint, &outgoing, 1, error)
       || !coproc_endpoint_send (endpoint, &outgoing, 1,
                                 timeout_us < 0 ? COPROC_SEND_TIMEOUT : timeout_us, cancellable, error))
     return NULL;

@@ -14,7 +14,7 @@ send_one (CoprocMessenger *self, CoprocOutgoing *outgoing, GError **error)
 {
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
 
-  return coproc_endpoint_check (endpoint, outgoing, error)
+  return coproc_endpoint_check (endpoint, outgoing, 1, error)
          && coproc_endpoint_send (endpoint, outgoing, 1, COPROC_SEND_TIMEOUT, NULL, error);
 }
 
@@ -108,14 +108,13 @@ prepare_requests (CoprocMessenger  *self,
       outgoing[i].kind = COPROC_FRAME_REQUEST;
       outgoing[i].channel = channel;
       outgoing[i].payload = payloads[i];
-      if (!coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error)
-          || !coproc_endpoint_check (coproc_messenger_get_endpoint (self), &outgoing[i], error))
+      if (!coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error))
         {
           g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
           return FALSE;
         }
     }
-  return TRUE;
+  return n == 0 || coproc_endpoint_check (coproc_messenger_get_endpoint (self), outgoing, n, error);
 }
 
 /**
@@ -433,19 +432,13 @@ gboolean
 coproc_messenger_send_error (CoprocMessenger *self, const GError *report, GError **error)
 {
   g_autoptr (GVariant) payload = NULL;
-  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_ERROR };
-  CoprocFrame frame = { .kind = COPROC_FRAME_ERROR };
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
   g_return_val_if_fail (report != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  outgoing.payload = payload = coproc_error_to_variant (report);
-  if (!coproc_endpoint_check (coproc_messenger_get_endpoint (self), &outgoing, error))
-    return FALSE;
-  frame.data = outgoing.data;
-  frame.size = outgoing.size;
-  return coproc_endpoint_send_control (coproc_messenger_get_endpoint (self), &frame, error);
+  payload = coproc_error_to_variant (report);
+  return coproc_endpoint_send_error (coproc_messenger_get_endpoint (self), payload, error);
 }
 
 /**
@@ -543,7 +536,7 @@ coproc_messenger_call_async (CoprocMessenger      *self,
   op = coproc_op_new (endpoint, COPROC_OP_CALL, timeout_us, cancellable, callback, user_data,
                       coproc_messenger_call_async);
   if (coproc_messenger_find_priority (self, owned, &outgoing.priority, &failure))
-    coproc_endpoint_check (endpoint, &outgoing, &failure);
+    coproc_endpoint_check (endpoint, &outgoing, 1, &failure);
   op_keep (op, &outgoing, owned);
   op_begin (op, failure);
 }
@@ -587,7 +580,7 @@ coproc_messenger_send_message_async (CoprocMessenger      *self,
   op = coproc_op_new (endpoint, COPROC_OP_SEND, -1, cancellable, callback, user_data,
                       coproc_messenger_send_message_async);
   if (outgoing_from_message (self, message, kind, &outgoing, &payload, &failure))
-    coproc_endpoint_check (endpoint, &outgoing, &failure);
+    coproc_endpoint_check (endpoint, &outgoing, 1, &failure);
   op_keep (op, &outgoing, payload);
   op_begin (op, failure);
 }

@@ -165,7 +165,7 @@ give_up (CoprocOp *op, GError *error)
 {
   CoprocEndpoint *self = op->endpoint;
   CoprocChannel *told = NULL;
-  guint64 serial = op->outgoing.serial;
+  guint64 serial = 0;
 
   /* A parked send is between two owners while it is being sent. */
   g_mutex_lock (&self->write_lock);
@@ -174,6 +174,7 @@ give_up (CoprocOp *op, GError *error)
     {
       if (op->place == &self->calling)
         {
+          serial = op->outgoing.serial;
           told = coproc_endpoint_get_channel_locked (self, op->outgoing.channel);
           coproc_endpoint_abandon_locked (self, serial, told);
         }

@@ -14,9 +14,8 @@ typedef struct _CoprocPendingRequest CoprocPendingRequest;
 /* One request on its way. Under the endpoint's lock. */
 struct _CoprocPendingRequest
 {
-  guint64 serial;            /* first: the hash key points at it */
+  guint64 serial;            /* first: a hash key points at it; not 0 */
   CoprocChannel *channel;
-  double priority;           /* its reply has it unless the reply's payload gives one */
   gpointer call;             /* (nullable) who waits for just this reply; NULL: the channel's queue gets it */
 };
 
@@ -34,10 +33,8 @@ CoprocPending        *coproc_pending_new      (void);
 void                  coproc_pending_free     (CoprocPending *self);
 guint                 coproc_pending_get_size (CoprocPending *self);
 /* At most COPROC_MAX_PENDING_REQUESTS: the caller checks get_size() first. Serials rise. */
-void                  coproc_pending_add      (CoprocPending *self, guint64 serial, CoprocChannel *channel, double priority, gpointer call);
+void                  coproc_pending_add      (CoprocPending *self, guint64 serial, CoprocChannel *channel, gpointer call);
 CoprocPendingResult   coproc_pending_take     (CoprocPending *self, guint64 serial, CoprocPendingRequest *request);
-/* The request was never sent: forget it without a trace. */
-void                  coproc_pending_retract  (CoprocPending *self, guint64 serial);
 /* Nobody waits any more (cancelled, timed out); its reply will be dropped. Keeps a bounded memory of
  * such serials: what is older than the oldest kept counts as abandoned too.
  * Returns: FALSE when it was not pending */

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Requests lie in blocks that are kept until the end and go round through a free list: a request costs
- * no allocation once as many have been outstanding before. Of the requests that were given up only
+ * Serials rise, and most requests are answered soon and in turn, so a request lies at its serial's place in a
+ * table that grows with the number of them: no hash, no allocation. One whose place is needed by a
+ * later one, since its reply takes long, moves to a hash table. Of the requests that were given up only
  * the serials are kept, in a ring of fixed size.
  */
 #include "coproc-pending-private.h"
 
-#define REQUESTS_PER_BLOCK 64
+#include "wire/coproc-limits-private.h"
+
+#define MIN_TABLE_SIZE 64u    /* powers of two */
+#define MAX_TABLE_SIZE 65536u
 #define MAX_ABANDONED 65536
 
-typedef union _CoprocPendingSlot CoprocPendingSlot;
-union _CoprocPendingSlot
-{
-  CoprocPendingRequest request; /* in use */
-  CoprocPendingSlot *next_free; /* not in use */
-};
+G_STATIC_ASSERT (MAX_TABLE_SIZE == COPROC_MAX_PENDING_REQUESTS);
 
 struct _CoprocPending
 {
-  GHashTable *requests;      /* guint64 serial → CoprocPendingSlot, whose first member the key is */
-  GPtrArray *blocks;         /* (owned) arrays of REQUESTS_PER_BLOCK slots */
-  CoprocPendingSlot *free_slots;
+  CoprocPendingRequest *table; /* table_size places, that of a serial is its remainder; serial 0: free */
+  guint table_size;
+  GHashTable *late;          /* (owned) CoprocPendingRequest, whose first member the key is */
+  guint n_requests;          /* in both */
 
   guint64 *ring;             /* (nullable) MAX_ABANDONED serials, 0: its reply has come; made on demand */
   guint ring_next;           /* the slot to be written next, which holds the oldest once all are written */
@@ -35,8 +35,9 @@ coproc_pending_new (void)
 {
   CoprocPending *self = g_new0 (CoprocPending, 1);
 
-  self->requests = g_hash_table_new (g_int64_hash, g_int64_equal);
-  self->blocks = g_ptr_array_new_with_free_func (g_free);
+  self->table_size = MIN_TABLE_SIZE;
+  self->table = g_new0 (CoprocPendingRequest, self->table_size);
+  self->late = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   return self;
 }
 
@@ -45,72 +46,77 @@ coproc_pending_free (CoprocPending *self)
 {
   g_clear_pointer (&self->abandoned, g_hash_table_unref);
   g_clear_pointer (&self->ring, g_free);
-  g_clear_pointer (&self->requests, g_hash_table_unref);
-  g_clear_pointer (&self->blocks, g_ptr_array_unref);
+  g_clear_pointer (&self->late, g_hash_table_unref);
+  g_clear_pointer (&self->table, g_free);
   g_free (self);
 }
 
 guint
 coproc_pending_get_size (CoprocPending *self)
 {
-  return g_hash_table_size (self->requests);
+  return self->n_requests;
 }
 
-static CoprocPendingSlot *
-take_slot (CoprocPending *self)
+static CoprocPendingRequest *
+place_of (CoprocPending *self, guint64 serial)
 {
-  CoprocPendingSlot *slot;
-
-  if (self->free_slots == NULL)
-    {
-      CoprocPendingSlot *block = g_new (CoprocPendingSlot, REQUESTS_PER_BLOCK);
-
-      g_ptr_array_add (self->blocks, block);
-      for (guint i = 0; i < REQUESTS_PER_BLOCK; i++)
-        {
-          block[i].next_free = self->free_slots;
-          self->free_slots = &block[i];
-        }
-    }
-
-  slot = self->free_slots;
-  self->free_slots = slot->next_free;
-  return slot;
+  return &self->table[serial & (self->table_size - 1)];
 }
 
+/* Requests at different places stay so. */
 static void
-give_slot_back (CoprocPending *self, CoprocPendingSlot *slot)
+grow_table (CoprocPending *self)
 {
-  slot->next_free = self->free_slots;
-  self->free_slots = slot;
+  g_autofree CoprocPendingRequest *old = g_steal_pointer (&self->table);
+  const guint old_size = self->table_size;
+
+  self->table_size *= 2;
+  self->table = g_new0 (CoprocPendingRequest, self->table_size);
+  for (guint i = 0; i < old_size; i++)
+    if (old[i].serial != 0)
+      *place_of (self, old[i].serial) = old[i];
 }
 
 void
-coproc_pending_add (CoprocPending *self, guint64 serial, CoprocChannel *channel, double priority, gpointer call)
+coproc_pending_add (CoprocPending *self, guint64 serial, CoprocChannel *channel, gpointer call)
 {
-  CoprocPendingSlot *slot = take_slot (self);
+  CoprocPendingRequest *place = place_of (self, serial);
 
-  slot->request = (CoprocPendingRequest) {
-    .serial = serial,
-    .channel = channel,
-    .priority = priority,
-    .call = call,
-  };
-  g_hash_table_add (self->requests, slot);
+  while (place->serial != 0 && self->n_requests >= self->table_size / 2
+         && self->table_size < MAX_TABLE_SIZE)
+    {
+      grow_table (self);
+      place = place_of (self, serial);
+    }
+  if (place->serial != 0)
+    g_hash_table_add (self->late, g_memdup2 (place, sizeof *place));
+
+  *place = (CoprocPendingRequest) { .serial = serial, .channel = channel, .call = call };
+  self->n_requests++;
 }
 
-/* Takes the request of @serial out and, if @request is not NULL, copies it there. */
+/* Takes the request of @serial out and copies it to @request. */
 static gboolean
 remove_request (CoprocPending *self, guint64 serial, CoprocPendingRequest *request)
 {
-  gpointer key;
+  CoprocPendingRequest *place = place_of (self, serial);
+  CoprocPendingRequest *late;
 
-  if (!g_hash_table_steal_extended (self->requests, &serial, &key, NULL))
+  if (serial == 0)
     return FALSE;
-
-  if (request != NULL)
-    *request = ((CoprocPendingSlot *) key)->request;
-  give_slot_back (self, key);
+  if (place->serial == serial)
+    {
+      *request = *place;
+      place->serial = 0;
+    }
+  else if ((late = g_hash_table_lookup (self->late, &serial)) != NULL)
+    {
+      *request = *late;
+      g_hash_table_remove (self->late, &serial);
+    }
+  else
+    return FALSE;
+  self->n_requests--;
   return TRUE;
 }
 
@@ -133,18 +139,13 @@ coproc_pending_take (CoprocPending *self, guint64 serial, CoprocPendingRequest *
   return COPROC_PENDING_UNKNOWN;
 }
 
-void
-coproc_pending_retract (CoprocPending *self, guint64 serial)
-{
-  remove_request (self, serial, NULL);
-}
-
 gboolean
 coproc_pending_abandon (CoprocPending *self, guint64 serial)
 {
+  CoprocPendingRequest request;
   guint64 *place;
 
-  if (!remove_request (self, serial, NULL))
+  if (!remove_request (self, serial, &request))
     return FALSE;
 
   if (self->ring == NULL)
@@ -178,18 +179,21 @@ compare_serials (gconstpointer a, gconstpointer b)
 GArray *
 coproc_pending_steal_all (CoprocPending *self)
 {
-  GArray *requests = g_array_sized_new (FALSE, FALSE, sizeof (CoprocPendingRequest),
-                                        coproc_pending_get_size (self));
+  GArray *requests = g_array_sized_new (FALSE, FALSE, sizeof (CoprocPendingRequest), self->n_requests);
   GHashTableIter iter;
-  gpointer slot;
+  gpointer late;
 
-  g_hash_table_iter_init (&iter, self->requests);
-  while (g_hash_table_iter_next (&iter, &slot, NULL))
-    {
-      g_array_append_val (requests, ((CoprocPendingSlot *) slot)->request);
-      g_hash_table_iter_steal (&iter);
-      give_slot_back (self, slot);
-    }
+  for (guint i = 0; i < self->table_size && requests->len < self->n_requests; i++)
+    if (self->table[i].serial != 0)
+      {
+        g_array_append_val (requests, self->table[i]);
+        self->table[i].serial = 0;
+      }
+  g_hash_table_iter_init (&iter, self->late);
+  while (g_hash_table_iter_next (&iter, &late, NULL))
+    g_array_append_vals (requests, late, 1);
+  g_hash_table_remove_all (self->late);
+  self->n_requests = 0;
   g_array_sort (requests, compare_serials);
   return requests;
 }

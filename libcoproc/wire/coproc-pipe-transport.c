@@ -86,17 +86,18 @@ append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
       out += frame->size;
     }
   memset (out, 0, padding);
+  self->link.n_unsent = self->outbox.size;
 }
 
 static gboolean
-coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame, GError **error)
+coproc_pipe_transport_declare_type (CoprocTransportLink *link, const GVariantType *type, GError **error)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
-  guint32 type = 0;
-  gboolean is_new = FALSE;
+  CoprocFrame declaration = { .kind = COPROC_FRAME_TYPE };
+  gboolean is_new;
+  guint32 number;
 
-  if (frame->type != NULL
-      && !coproc_type_writer_lookup (self->types, frame->type, &type, &is_new))
+  if (!coproc_type_writer_lookup (self->types, type, &number, &is_new))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
                    "Payloads of more than %d types were sent to one peer", COPROC_MAX_TYPES);
@@ -104,24 +105,31 @@ coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
     }
   if (is_new)
     {
-      const CoprocFrame declaration = {
-        .kind = COPROC_FRAME_TYPE,
-        .data = g_variant_type_peek_string (frame->type),
-        .size = g_variant_type_get_string_length (frame->type),
-      };
-
-      append_frame (self, &declaration, type);
+      declaration.data = g_variant_type_peek_string (type);
+      declaration.size = g_variant_type_get_string_length (type);
+      append_frame (self, &declaration, number);
     }
+  return TRUE;
+}
+
+static void
+coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  guint32 type = 0;
+  gboolean is_new;
+
+  if (frame->type != NULL && frame->type != COPROC_RAW_TYPE)
+    (void) coproc_type_writer_lookup (self->types, frame->type, &type, &is_new);
   append_frame (self, frame, type);
 
 #if HAVE_PIPE_RESIZE
-  if (!self->enlarged && self->outbox.size > 2 * LARGE_PAYLOAD)
+  if (G_UNLIKELY (link->n_unsent > 2 * LARGE_PAYLOAD && !self->enlarged))
     {
       self->enlarged = TRUE;
       (void) fcntl (self->out_fd, F_SETPIPE_SZ, BULK_PIPE_SIZE);
     }
 #endif
-  return TRUE;
 }
 
 /* Writes without ever raising SIGPIPE. */
@@ -170,18 +178,13 @@ coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
         }
       status = write_quietly (self, data, size, &n_written, error);
       coproc_outbox_consume (&self->outbox, n_written);
+      link->n_unsent = self->outbox.size;
       if (status == G_IO_STATUS_AGAIN)
         return COPROC_FLUSH_AGAIN;
       if (status != G_IO_STATUS_NORMAL)
         return COPROC_FLUSH_FAILED;
     }
   return COPROC_FLUSH_DONE;
-}
-
-static gsize
-coproc_pipe_transport_get_queued (CoprocTransportLink *link)
-{
-  return ((CoprocPipeTransport *) link)->outbox.size;
 }
 
 /* A read end of the pipe behind @fd, -1 when it is no pipe or there is no /proc. */
@@ -342,6 +345,7 @@ coproc_pipe_transport_shut_output (CoprocTransportLink *link)
   g_clear_pointer (&self->out, g_io_channel_unref);
   coproc_clear_fd (&self->spare_reader);
   coproc_outbox_clear (&self->outbox);
+  link->n_unsent = 0;
 }
 
 static void
@@ -366,9 +370,9 @@ coproc_pipe_transport_free (CoprocTransportLink *link)
 }
 
 static const CoprocTransportOps pipe_ops = {
+  .declare_type = coproc_pipe_transport_declare_type,
   .queue = coproc_pipe_transport_queue,
   .flush = coproc_pipe_transport_flush,
-  .get_queued = coproc_pipe_transport_get_queued,
   .probe = coproc_pipe_transport_probe,
   .receive = coproc_pipe_transport_receive,
   .set_limits = coproc_pipe_transport_set_limits,

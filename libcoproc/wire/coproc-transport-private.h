@@ -32,15 +32,16 @@ typedef struct
 {
   /* --- write side --- */
 
-  /* Appends @frame to the output. FALSE with error set: it was not taken (COPROC_ERROR_LIMIT). */
-  gboolean            (*queue)         (CoprocTransportLink  *self,
-                                        const CoprocFrame    *frame,
+  /* Makes @type known to the peer. FALSE with error set: there are too many (COPROC_ERROR_LIMIT). */
+  gboolean            (*declare_type)  (CoprocTransportLink  *self,
+                                        const GVariantType   *type,
                                         GError              **error);
+  /* Appends @frame, whose type is declared, to the output. */
+  void                (*queue)         (CoprocTransportLink  *self,
+                                        const CoprocFrame    *frame);
   /* Writes what the link takes without waiting. */
   CoprocFlushResult   (*flush)         (CoprocTransportLink  *self,
                                         GError              **error);
-  /* Bytes that are queued and not yet written. */
-  gsize               (*get_queued)    (CoprocTransportLink  *self);
   /* Whether the peer has stopped reading although it still writes; a few system calls, so it is
    * called rarely. @unread: the peer has something still to read, so look again later. */
   gboolean            (*probe)         (CoprocTransportLink  *self,
@@ -76,6 +77,7 @@ typedef struct
 struct _CoprocTransportLink
 {
   const CoprocTransportOps *ops;
+  gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
 };
 
 /* Most bytes that are read from a link in one pass: what a pipe can hold. */

@@ -25,14 +25,13 @@ test_take (void)
   int call;
 
   g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
-  coproc_pending_add (pending, 7, channel, -1.5, &call);
-  coproc_pending_add (pending, G_MAXUINT64, NULL, 2, NULL);
+  coproc_pending_add (pending, 7, channel, &call);
+  coproc_pending_add (pending, G_MAXUINT64, NULL, NULL);
   g_assert_cmpuint (coproc_pending_get_size (pending), ==, 2);
 
   g_assert_cmpint (coproc_pending_take (pending, 7, &request), ==, COPROC_PENDING_FOUND);
   g_assert_cmpuint (request.serial, ==, 7);
   g_assert_true (request.channel == channel);
-  g_assert_cmpfloat (request.priority, ==, -1.5);
   g_assert_true (request.call == &call);
   g_assert_cmpuint (coproc_pending_get_size (pending), ==, 1);
 
@@ -47,15 +46,39 @@ test_take (void)
   coproc_channel_free (channel);
 }
 
+/* Some that stay outstanding while very many others come and go, at the same places. */
 static void
-test_retract (void)
+test_late (void)
 {
   CoprocPending *pending = coproc_pending_new ();
+  g_autoptr(GArray) all = NULL;
+  guint64 serial = 1;
+  int calls[8];
 
-  coproc_pending_add (pending, 1, NULL, 0, NULL);
-  coproc_pending_retract (pending, 1);
+  for (; serial <= 8; serial++)
+    coproc_pending_add (pending, serial, NULL, &calls[serial - 1]);
+  for (; serial <= 1000000; serial++)
+    {
+      coproc_pending_add (pending, serial, NULL, NULL);
+      assert_take (pending, serial, COPROC_PENDING_FOUND);
+      assert_take (pending, serial, COPROC_PENDING_UNKNOWN);
+    }
+  coproc_pending_add (pending, serial, NULL, NULL);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 9);
+
+  assert_take (pending, 5, COPROC_PENDING_FOUND);
+  assert_take (pending, 5, COPROC_PENDING_UNKNOWN);
+  g_assert_true (coproc_pending_abandon (pending, 2));
+  assert_take (pending, 2, COPROC_PENDING_ABANDONED);
+  g_assert_cmpuint (coproc_pending_get_size (pending), ==, 7);
+
+  all = coproc_pending_steal_all (pending);
+  g_assert_cmpuint (all->len, ==, 7);
+  g_assert_cmpuint (g_array_index (all, CoprocPendingRequest, 0).serial, ==, 1);
+  g_assert_cmpuint (g_array_index (all, CoprocPendingRequest, 1).serial, ==, 3);
+  g_assert_true (g_array_index (all, CoprocPendingRequest, 1).call == &calls[2]);
+  g_assert_cmpuint (g_array_index (all, CoprocPendingRequest, 6).serial, ==, serial);
   g_assert_cmpuint (coproc_pending_get_size (pending), ==, 0);
-  assert_take (pending, 1, COPROC_PENDING_UNKNOWN);
   coproc_pending_free (pending);
 }
 
@@ -64,8 +87,8 @@ test_abandon (void)
 {
   CoprocPending *pending = coproc_pending_new ();
 
-  coproc_pending_add (pending, 1, NULL, 0, NULL);
-  coproc_pending_add (pending, 2, NULL, 0, NULL);
+  coproc_pending_add (pending, 1, NULL, NULL);
+  coproc_pending_add (pending, 2, NULL, NULL);
   g_assert_true (coproc_pending_abandon (pending, 2));
   g_assert_false (coproc_pending_abandon (pending, 2));
   g_assert_false (coproc_pending_abandon (pending, 3));
@@ -83,10 +106,10 @@ test_abandon_bound (void)
   CoprocPending *pending = coproc_pending_new ();
   guint64 n = 3 * MAX_ABANDONED + 10;
 
-  coproc_pending_add (pending, 1, NULL, 0, NULL); /* the one that is still awaited */
+  coproc_pending_add (pending, 1, NULL, NULL); /* the one that is still awaited */
   for (guint64 serial = 2; serial <= n; serial++)
     {
-      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      coproc_pending_add (pending, serial, NULL, NULL);
       g_assert_true (coproc_pending_abandon (pending, serial));
     }
   g_assert_cmpuint (coproc_pending_get_size (pending), ==, 1);
@@ -113,7 +136,7 @@ test_abandon_answered (void)
 
   for (guint64 serial = 1; serial <= 2 * MAX_ABANDONED; serial++)
     {
-      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      coproc_pending_add (pending, serial, NULL, NULL);
       g_assert_true (coproc_pending_abandon (pending, serial));
       assert_take (pending, serial, COPROC_PENDING_ABANDONED);
       assert_take (pending, serial, COPROC_PENDING_UNKNOWN);
@@ -130,7 +153,7 @@ test_steal_all (void)
   g_autoptr(GArray) none = NULL;
 
   for (guint64 serial = 1; serial <= 1000; serial++)
-    coproc_pending_add (pending, serial, NULL, (double) serial, NULL);
+    coproc_pending_add (pending, serial, NULL, GSIZE_TO_POINTER (serial));
   for (guint64 serial = 3; serial <= 1000; serial += 3)
     assert_take (pending, serial, COPROC_PENDING_FOUND);
   coproc_pending_abandon (pending, 1);
@@ -142,7 +165,7 @@ test_steal_all (void)
     {
       CoprocPendingRequest *request = &g_array_index (all, CoprocPendingRequest, i);
 
-      g_assert_cmpfloat (request->priority, ==, (double) request->serial);
+      g_assert_cmpuint (GPOINTER_TO_SIZE (request->call), ==, request->serial);
       if (i > 0)
         g_assert_cmpuint (request->serial, >, request[-1].serial);
     }
@@ -150,7 +173,7 @@ test_steal_all (void)
   none = coproc_pending_steal_all (pending);
   g_assert_cmpuint (none->len, ==, 0);
   assert_take (pending, 2, COPROC_PENDING_UNKNOWN);
-  coproc_pending_add (pending, 2000, NULL, 0, NULL);
+  coproc_pending_add (pending, 2000, NULL, NULL);
   assert_take (pending, 2000, COPROC_PENDING_FOUND);
   coproc_pending_free (pending);
 }
@@ -167,7 +190,7 @@ test_many (void)
       guint64 first = serial + 1;
 
       for (guint i = 0; i < COPROC_MAX_PENDING_REQUESTS; i++)
-        coproc_pending_add (pending, ++serial, NULL, 0, NULL);
+        coproc_pending_add (pending, ++serial, NULL, NULL);
       g_assert_cmpuint (coproc_pending_get_size (pending), ==, COPROC_MAX_PENDING_REQUESTS);
       for (guint i = 0; i < COPROC_MAX_PENDING_REQUESTS; i++)
         assert_take (pending, first + (i * 7919u) % COPROC_MAX_PENDING_REQUESTS,
@@ -195,7 +218,7 @@ test_perf (void)
   g_test_timer_start ();
   for (guint64 serial = 1; serial <= n; serial++)
     {
-      coproc_pending_add (pending, serial, NULL, 0, NULL);
+      coproc_pending_add (pending, serial, NULL, NULL);
       if (serial > 64)
         coproc_pending_take (pending, serial - 64, &request);
     }
@@ -210,7 +233,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/coproc/pending/take", test_take);
-  g_test_add_func ("/coproc/pending/retract", test_retract);
+  g_test_add_func ("/coproc/pending/late", test_late);
   g_test_add_func ("/coproc/pending/abandon", test_abandon);
   g_test_add_func ("/coproc/pending/abandon-bound", test_abandon_bound);
   g_test_add_func ("/coproc/pending/abandon-answered", test_abandon_answered);
