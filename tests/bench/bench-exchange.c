@@ -46,35 +46,39 @@ send_small (CoprocMessenger *messenger)
 /* --- receivers, in the forms that the interface has --- */
 
 static void
-drain_blocking (CoprocMessenger *messenger, long count)
+drain_blocking (CoprocMessenger *messenger, const char *channel, long count)
 {
   for (long i = 0; i < count; i++)
     {
       GError *error = NULL;
       g_autoptr (GVariant) payload
-          = coproc_messenger_receive_blocking (messenger, NULL, NULL, &error);
+          = coproc_messenger_receive_blocking (messenger, channel, NULL, &error);
 
       bench_check (payload != NULL, error);
       touch_payload (payload);
     }
 }
 
+/* Without a GVariant for each message. */
 static void
-drain_message (CoprocMessenger *messenger, long count)
+drain_bytes (CoprocMessenger *messenger, const char *channel, long count)
 {
   for (long i = 0; i < count; i++)
     {
       GError *error = NULL;
       g_autoptr (CoprocMessage) message
-          = coproc_messenger_receive_message (messenger, NULL, -1, NULL, &error);
+          = coproc_messenger_receive_message (messenger, channel, -1, NULL, &error);
+      gconstpointer data;
+      gsize size;
 
       bench_check (message != NULL, error);
-      touch_payload (coproc_message_get_payload (message));
+      data = g_bytes_get_data (coproc_message_get_bytes (message), &size);
+      bench_touch (data, size);
     }
 }
 
 static void
-drain_available (CoprocMessenger *messenger, long count)
+drain_available (CoprocMessenger *messenger, const char *channel, long count)
 {
   while (count > 0)
     {
@@ -83,7 +87,7 @@ drain_available (CoprocMessenger *messenger, long count)
       gsize n_payloads = 0;
 
       bench_check (coproc_messenger_await_available (messenger, -1, NULL, &error), error);
-      payloads = coproc_messenger_receive_available (messenger, NULL, &n_payloads, &error);
+      payloads = coproc_messenger_receive_available (messenger, channel, &n_payloads, &error);
       bench_check (payloads != NULL, error);
       for (gsize i = 0; i < n_payloads; i++)
         {
@@ -105,7 +109,7 @@ ping_pong_host (CoprocMessenger *messenger, long count)
   for (long i = 0; i < count; i++)
     {
       send_small (messenger);
-      drain_blocking (messenger, 1);
+      drain_blocking (messenger, NULL, 1);
     }
   return (bench_now () - start) * 1e6 / (double) count;
 }
@@ -115,7 +119,7 @@ ping_pong_peer (CoprocMessenger *messenger, long count)
 {
   for (long i = 0; i < count; i++)
     {
-      drain_blocking (messenger, 1);
+      drain_blocking (messenger, NULL, 1);
       send_small (messenger);
     }
 }
@@ -175,7 +179,7 @@ echo_peer (CoprocMessenger *messenger, long count)
 static double
 await_done (CoprocMessenger *messenger, double start, double amount)
 {
-  drain_blocking (messenger, 1);
+  drain_blocking (messenger, NULL, 1);
   return amount / (bench_now () - start);
 }
 
@@ -222,21 +226,21 @@ large_host (CoprocMessenger *messenger, long count)
 void
 blocking_peer (CoprocMessenger *messenger, long count)
 {
-  drain_blocking (messenger, count);
+  drain_blocking (messenger, NULL, count);
   send_small (messenger);
 }
 
 void
-message_peer (CoprocMessenger *messenger, long count)
+bytes_peer (CoprocMessenger *messenger, long count)
 {
-  drain_message (messenger, count);
+  drain_bytes (messenger, NULL, count);
   send_small (messenger);
 }
 
 void
 available_peer (CoprocMessenger *messenger, long count)
 {
-  drain_available (messenger, count);
+  drain_available (messenger, NULL, count);
   send_small (messenger);
 }
 
@@ -260,7 +264,7 @@ multiple_host (CoprocMessenger *messenger, long count)
       bench_check (coproc_messenger_send_request_multiple (messenger, payloads, BENCH_ROUND, "work",
                                                      &error),
              error);
-      drain_blocking (messenger, 1);
+      drain_blocking (messenger, NULL, 1);
       taken += bench_now () - start;
       send_small (messenger);
       while ((item = coproc_messenger_receive_remaining (messenger, "work", NULL, &error)) != NULL)
@@ -270,37 +274,46 @@ multiple_host (CoprocMessenger *messenger, long count)
   return (double) count * BENCH_ROUND / taken;
 }
 
-void
-multiple_peer (CoprocMessenger *messenger, long count)
+/* Takes one round of requests with @take, tells the host, and answers. */
+static void
+serve_rounds (CoprocMessenger *messenger, long count, void (*take) (CoprocMessenger *messenger))
 {
   g_autoptr (GVariant) answer = new_payload (1);
 
   for (long round = 0; round < count; round++)
     {
-      long left = BENCH_ROUND;
       GError *error = NULL;
 
-      while (left > 0)
-        {
-          GVariant **payloads;
-          gsize n_payloads = 0;
-
-          bench_check (coproc_messenger_await_available (messenger, -1, NULL, &error), error);
-          payloads = coproc_messenger_receive_available (messenger, "work", &n_payloads, &error);
-          bench_check (payloads != NULL, error);
-          for (gsize i = 0; i < n_payloads; i++)
-            {
-              touch_payload (payloads[i]);
-              g_variant_unref (payloads[i]);
-            }
-          g_free (payloads);
-          left -= (long) n_payloads;
-        }
+      take (messenger);
       send_small (messenger);
-      drain_blocking (messenger, 1);
+      drain_blocking (messenger, NULL, 1);
       for (long i = 0; i < BENCH_ROUND; i++)
         bench_check (coproc_messenger_send_reply (messenger, answer, "work", &error), error);
     }
+}
+
+static void
+take_payloads (CoprocMessenger *messenger)
+{
+  drain_available (messenger, "work", BENCH_ROUND);
+}
+
+static void
+take_bytes (CoprocMessenger *messenger)
+{
+  drain_bytes (messenger, "work", BENCH_ROUND);
+}
+
+void
+multiple_payload_peer (CoprocMessenger *messenger, long count)
+{
+  serve_rounds (messenger, count, take_payloads);
+}
+
+void
+multiple_bytes_peer (CoprocMessenger *messenger, long count)
+{
+  serve_rounds (messenger, count, take_bytes);
 }
 
 /* --- a window of requests in flight --- */
@@ -337,6 +350,48 @@ in_flight_host (CoprocMessenger *messenger, long count)
         }
     }
   return (double) count / (bench_now () - start);
+}
+
+/* As many requests in one call as answers have come. */
+double
+in_flight_batch_host (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  GVariant *payloads[BENCH_WINDOW];
+  long n = MIN (BENCH_WINDOW, count), sent = 0, answered = 0;
+  double start = bench_now ();
+
+  for (gsize i = 0; i < BENCH_WINDOW; i++)
+    payloads[i] = payload;
+  while (answered < count)
+    {
+      GError *error = NULL;
+
+      n = MIN (n, count - sent);
+      bench_check (coproc_messenger_send_request_multiple (messenger, payloads, (gsize) n, NULL, &error),
+                   error);
+      sent += n;
+      drain_bytes (messenger, NULL, 1);
+      n = 1 + (long) coproc_messenger_queue_size (messenger, NULL);
+      drain_bytes (messenger, NULL, n - 1);
+      answered += n;
+    }
+  return (double) count / (bench_now () - start);
+}
+
+/* Answers the bytes with others, without a GVariant for each message. */
+void
+answer_peer (CoprocMessenger *messenger, long count)
+{
+  g_autoptr (GVariant) answer = new_payload (BENCH_SMALL);
+
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+
+      drain_bytes (messenger, NULL, 1);
+      bench_check (coproc_messenger_send_reply (messenger, answer, NULL, &error), error);
+    }
 }
 
 /* --- priorities: the peer fills the queue, then the clock runs for the receives; count is that of
@@ -377,7 +432,7 @@ priority_peer (CoprocMessenger *messenger, long count)
   g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
   guint64 state = 1;
 
-  drain_blocking (messenger, 1);
+  drain_blocking (messenger, NULL, 1);
   for (long i = 0; i < BENCH_QUEUE; i++)
     {
       g_autoptr (CoprocMessage) message = NULL;
