@@ -189,9 +189,12 @@ void            coproc_endpoint_settle     (CoprocEndpoint *self, const GError *
 void            coproc_endpoint_set_end_func (CoprocEndpoint *self, CoprocEndFunc func, gpointer data, GDestroyNotify notify);
 GError         *coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self);
 gboolean        coproc_endpoint_is_over_locked (CoprocEndpoint *self); /* CLOSING or ENDED */
-
+/* Nothing can be sent any more: *error says why. Without the lock. */
+gboolean        coproc_endpoint_is_over    (CoprocEndpoint *self, GError **error);
 /* The channel of that name, made when it is not there. (lock) */
 CoprocChannel  *coproc_endpoint_get_channel_locked (CoprocEndpoint *self, const char *name);
+/* Wakes every thread that waits here. (lock) */
+void            coproc_endpoint_wake_locked (CoprocEndpoint *self);
 
 /* How a stream ends. */
 typedef enum
@@ -210,25 +213,30 @@ void            coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEndFun
 void            coproc_endpoint_peer_deaf  (CoprocEndpoint *self);
 /* Closes what is no longer used; without a lock. */
 void            coproc_endpoint_tidy       (CoprocEndpoint *self);
-/* No more signals: the messenger goes away. Without a lock. */
-void            coproc_endpoint_mute       (CoprocEndpoint *self);
-/* What is to be told next, if anything: an event (FALSE: a message of a claimed channel). */
-gboolean        coproc_endpoint_next_signal (CoprocEndpoint *self, CoprocEvent *event, CoprocMessage **message);
-void            coproc_endpoint_listen     (CoprocEndpoint *self, const char *channel, gboolean claim);
-/* --- coproc-messenger.c: the object around an endpoint --- */
-CoprocEndpoint *coproc_messenger_get_endpoint  (CoprocMessenger *self);
-gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
-gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
-gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
-/* Emits what is to be told, in the captured context (coproc-messenger.c). */
-void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
-/* Settles a request, taken out of the pending ones, that no reply will come to. (lock) */
-void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, CoprocPendingRequest *request, const GError *reason);
+
+/* --- coproc-endpoint-signals.c --- */
+
 /* Adds an event and wakes the dispatcher. (lock) (transfer full) */
 void            coproc_endpoint_tell_locked (CoprocEndpoint *self, CoprocEventKind kind, GError *error);
 void            coproc_endpoint_wake_signals_locked (CoprocEndpoint *self);
-/* Wakes every thread that waits here. (lock) */
-void            coproc_endpoint_wake_locked (CoprocEndpoint *self);
+/* What is to be told next, if anything: an event (FALSE: a message of a claimed channel). */
+gboolean        coproc_endpoint_next_signal (CoprocEndpoint *self, CoprocEvent *event, CoprocMessage **message);
+void            coproc_endpoint_listen     (CoprocEndpoint *self, const char *channel, gboolean claim);
+/* No more signals: the messenger goes away. Without a lock. */
+void            coproc_endpoint_mute       (CoprocEndpoint *self);
+
+/* --- coproc-messenger*.c: the object around an endpoint --- */
+CoprocEndpoint *coproc_messenger_get_endpoint  (CoprocMessenger *self);
+void            coproc_messenger_install_properties (GObjectClass *object_class);
+/* While it is constructed: unless a subclass has fixed it. */
+void            coproc_messenger_set_discipline (CoprocMessenger *self, gboolean by_priority);
+gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
+gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
+gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
+/* Answers @request, or the oldest unanswered request of @channel. A failed send leaves it unanswered. */
+gboolean        coproc_messenger_answer    (CoprocMessenger *self, CoprocMessage *request, const char *channel, CoprocFrameKind kind, GVariant *payload, double priority, GError **error);
+/* Emits what is to be told, in the captured context. */
+void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
 
 /* --- coproc-endpoint-source.c: the background thread's part --- */
 gboolean        coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error);
@@ -241,7 +249,7 @@ void            coproc_endpoint_leave_sync_locked (CoprocEndpoint *self);
 /* The background must read at once. (lock) */
 void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
 
-/* --- coproc-endpoint-receive.c --- */
+/* --- coproc-endpoint-pump.c --- */
 typedef enum
 {
   COPROC_PUMP_NORMAL,      /* up to the inbound limits */
@@ -251,14 +259,20 @@ typedef enum
 
 /* Takes in what the link has. Without a lock. Returns: how many frames came; the end is one */
 gsize           coproc_endpoint_pump       (CoprocEndpoint *self, CoprocPumpMode mode);
+/* The channel that the peer calls by @number. (read lock) NULL: it has never opened it */
+CoprocChannel  *coproc_endpoint_get_in_channel (CoprocEndpoint *self, guint32 number, GError **error);
+void            coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel);
 
-/* Takes in what has just come, unless it has been looked at a moment ago. Without a lock. */
-void            coproc_endpoint_look       (CoprocEndpoint *self);
+/* --- coproc-endpoint-receive.c --- */
 
 /* A peer in this very process can tell that a send has returned: its next receive must see it. */
 void            coproc_endpoint_note_send  (CoprocEndpoint *self);
 /* What comes in here may tell of a send on another link. */
 void            coproc_endpoint_note_arrival (CoprocEndpoint *self);
+/* Takes in what has just come, without waiting: at any rate, or, with @in_turn, unless that has been done
+ * a moment ago. */
+void            coproc_endpoint_look_locked (CoprocEndpoint *self, gboolean in_turn); /* (lock) given up meanwhile */
+void            coproc_endpoint_look       (CoprocEndpoint *self); /* in turn; without a lock */
 
 /* Which messages a receive is for. */
 typedef enum
@@ -275,31 +289,44 @@ CoprocMessage  *coproc_endpoint_receive    (CoprocEndpoint *self, CoprocWant wan
 /* All that is queued on the channel, up to an error reply. NULL on error. */
 GPtrArray      *coproc_endpoint_receive_available (CoprocEndpoint *self, const char *channel, GError **error);
 gssize          coproc_endpoint_available  (CoprocEndpoint *self, const char *channel, GError **error);
-CoprocMessage  *coproc_endpoint_try_receive (CoprocEndpoint *self, const char *channel, GError **error);
-int             coproc_endpoint_get_fd     (CoprocEndpoint *self);
-gboolean        coproc_endpoint_poll       (CoprocEndpoint *self);
-/* Waits for a call that was sent. Returns: (transfer full): the reply */
-CoprocMessage  *coproc_endpoint_await_call (CoprocEndpoint *self, CoprocCall *call, const char *channel, guint64 serial, gint64 deadline, GCancellable *cancellable, GError **error);
-GVariant       *coproc_endpoint_await_hello (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* The channel to receive from. NULL with error set: no name, or it is listened to. (lock) */
+CoprocChannel  *coproc_endpoint_find_channel_locked (CoprocEndpoint *self, const char *name, GError **error);
 /* Takes the next message out of @channel, settling and counting; FALSE: none. *error: it is an error reply. */
 gboolean        coproc_endpoint_pop_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage **message, GError **error);
-void            coproc_endpoint_signal_watch_locked (CoprocEndpoint *self); /* get_fd() becomes readable */
-void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* get_fd() stays readable */
-void            coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel);
+/* Whether a special message is to be raised, in a receive that waits (nullable) or in the next one. (lock) */
+gboolean        coproc_endpoint_take_special_locked (CoprocEndpoint *self, CoprocBlocked *blocked, GError **error);
+
+/* --- coproc-wait.c, see coproc-wait-private.h --- */
+
 /* FALSE with COPROC_ERROR_LIMIT: the queues hold twice what they may, so nobody waits any longer. (lock) */
 gboolean        coproc_endpoint_check_limit_locked (CoprocEndpoint *self, GError **error);
-/* Fails every pending receive operation, of all channels. (lock) Returns: whether there was one */
-gboolean        coproc_endpoint_fail_receivers_locked (CoprocEndpoint *self, const GError *error);
-/* Gives up every asynchronous call. (lock) */
-void            coproc_endpoint_fail_calls_locked (CoprocEndpoint *self, const GError *error);
+
+/* --- coproc-endpoint-watch.c --- */
+int             coproc_endpoint_get_fd     (CoprocEndpoint *self);
+gboolean        coproc_endpoint_poll       (CoprocEndpoint *self);
+CoprocMessage  *coproc_endpoint_try_receive (CoprocEndpoint *self, const char *channel, GError **error);
+void            coproc_endpoint_signal_watch_locked (CoprocEndpoint *self); /* get_fd() becomes readable */
+void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* get_fd() stays readable */
+
+/* --- coproc-endpoint-call.c --- */
+
+/* Waits for a call that was sent. Returns: (transfer full): the reply */
+CoprocMessage  *coproc_endpoint_await_call (CoprocEndpoint *self, CoprocCall *call, const char *channel, guint64 serial, gint64 deadline, GCancellable *cancellable, GError **error);
 /* Settles a call: (lock) (transfer full) both */
 void            coproc_endpoint_complete_call_locked (CoprocEndpoint *self, CoprocCall *call, CoprocChannel *channel, CoprocMessage *reply, GError *error);
 /* Gives up a call: its late reply will be dropped. Returns: FALSE: it is settled already. (lock) */
 gboolean        coproc_endpoint_abandon_locked (CoprocEndpoint *self, guint64 serial, CoprocChannel *channel);
+/* Settles a request, taken out of the pending ones, that no reply will come to. (lock) */
+void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, CoprocPendingRequest *request, const GError *reason);
+/* A request has been popped. (lock) */
+void            coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request);
+/* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
+CoprocInvocation *coproc_endpoint_take_invocation_locked (CoprocEndpoint *self, CoprocMessage *request, const char *channel, GError **error);
+void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation);
 
 /* --- coproc-endpoint-send.c --- */
 
-/* A message about to be sent: the caller's, unchanged by the send. */
+/* A message about to be sent: the caller's. */
 typedef struct
 {
   CoprocFrameKind kind;
@@ -321,23 +348,40 @@ typedef struct
 /* What may be sent at all: channel and payloads. Sets data, size and type of the @n messages, which have
  * kind and channel in common. */
 gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error);
-/* Sends @n messages, all or none of which wait for room. */
+/* What may be sent now: the connection is open, and sizes and numbers are within the limits. Without the lock. */
+gboolean        coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error);
+/* Sends @n checked messages, all or none of which wait for room. */
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* Checks and sends one message; waits as long as the endpoint's send timeout. */
+gboolean        coproc_endpoint_send_one   (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
 /* Sends at once when there is room, parks @op otherwise. */
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
 /* Writes what the link takes; the write lock is held. TRUE: the peer will never read again. */
 gboolean        coproc_endpoint_write_locked (CoprocEndpoint *self);
-/* Sends a control frame (ERROR, CLOSE_REQUEST, CANCEL, SETTINGS, HELLO): it never waits for room. */
+/* The background: writes on, lets parked sends go. Without a lock. */
+void            coproc_endpoint_write_on   (CoprocEndpoint *self);
+
+/* --- coproc-endpoint-control.c --- */
+
+/* Sends a control frame: it never waits for room. */
 gboolean        coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GError **error);
 gboolean        coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **error);
 void            coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial);
-gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
 void            coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits);
-/* The background: writes on, lets parked sends go. Without a lock. */
-void            coproc_endpoint_write_on   (CoprocEndpoint *self);
-/* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
-CoprocInvocation *coproc_endpoint_take_invocation_locked (CoprocEndpoint *self, CoprocMessage *request, const char *channel, GError **error);
-void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation);
+gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
+GVariant       *coproc_endpoint_await_hello (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+
+/* What the frames of one pass leave to be done when no lock is held. */
+typedef struct
+{
+  guint n_acks;            /* settings of the peer to acknowledge */
+  GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel */
+} CoprocAftermath;
+
+/* Does what a frame asks that is neither a message nor GOODBYE. (read lock) FALSE with error set: it breaks the
+ * protocol */
+gboolean        coproc_endpoint_handle_control (CoprocEndpoint *self, const CoprocFrame *frame, CoprocAftermath *after, GError **error);
+void            coproc_endpoint_settle_aftermath (CoprocEndpoint *self, CoprocAftermath *after);
 
 /* --- coproc-op.c: asynchronous operations --- */
 typedef enum
@@ -381,8 +425,15 @@ CoprocOp       *coproc_op_new              (CoprocEndpoint *endpoint, CoprocOpKi
 void            coproc_op_complete_locked  (CoprocOp *op, CoprocMessage *message, GError *error);
 /* Moves it from where it is to the end of @place (nullable). (lock) */
 void            coproc_op_place_locked     (CoprocOp *op, GQueue *place);
+/* Fails every pending receive operation, of all channels. (lock) Returns: whether there was one */
+gboolean        coproc_endpoint_fail_receivers_locked (CoprocEndpoint *self, const GError *error);
+/* Gives up every asynchronous call. (lock) */
+void            coproc_endpoint_fail_calls_locked (CoprocEndpoint *self, const GError *error);
 /* When the messenger goes away: @messenger stays until the callbacks have run. Without a lock. */
 void            coproc_op_adopt_all        (CoprocEndpoint *endpoint, GObject *messenger);
+/* Takes what is queued already, or waits in its channel's line. */
 void            coproc_op_receive          (CoprocOp *op, const char *channel);
+/* Keeps what @outgoing needs, whose life is shorter, and sends it, or fails with @failure (transfer full). */
+void            coproc_op_send             (CoprocOp *op, const CoprocOutgoing *outgoing, GError *failure);
 
 G_END_DECLS

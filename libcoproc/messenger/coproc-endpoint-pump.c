@@ -12,7 +12,6 @@
 #include "coproc-error-private.h"
 
 #define BATCH_SIZE 64      /* messages handed over at once */
-#define WITHDRAWN_SCAN 256 /* unanswered requests looked at, from either end, for one that is cancelled */
 
 /* One pass over the input. Its owner holds the read lock. */
 typedef struct
@@ -22,12 +21,11 @@ typedef struct
   guint n;
   gsize n_frames;          /* in all batches of the pass */
   gsize budget;            /* bytes that may still be read */
-  guint n_acks;            /* settings of the peer to acknowledge when no lock is held */
   gboolean emptied;        /* the link has nothing more for now */
   gboolean ended;
   CoprocEnd end;
   GError *error;           /* (nullable) (owned) why it ended */
-  GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel when no lock is held */
+  CoprocAftermath after;
 } Batch;
 
 static void
@@ -156,23 +154,27 @@ batch_hand_over (CoprocEndpoint *self, Batch *batch)
   g_mutex_unlock (&self->lock);
 }
 
-static CoprocChannel *
-batch_find_channel (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
+CoprocChannel *
+coproc_endpoint_get_in_channel (CoprocEndpoint *self, guint32 number, GError **error)
 {
-  if (frame->channel < self->in_channels->len)
-    return g_ptr_array_index (self->in_channels, frame->channel);
+  if (number < self->in_channels->len)
+    return g_ptr_array_index (self->in_channels, number);
 
-  batch_refuse (batch, COPROC_ERROR_PROTOCOL, "Channel %u was never opened", frame->channel);
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL, "Channel %u was never opened", number);
   return NULL;
 }
 
 static void
 batch_add_message (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
 {
-  CoprocChannel *channel = batch_find_channel (self, batch, frame);
+  GError *error = NULL;
+  CoprocChannel *channel = coproc_endpoint_get_in_channel (self, frame->channel, &error);
 
   if (channel == NULL)
-    return;
+    {
+      batch_break (batch, error);
+      return;
+    }
   if (!self->got_hello)
     {
       batch_refuse (batch, COPROC_ERROR_PROTOCOL, "A message came before the greeting");
@@ -191,208 +193,22 @@ batch_add_message (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
   batch->n++;
 }
 
-/* --- the other frames --- */
-
 static void
-read_limits (GVariant *fields, CoprocLimits *limits)
+batch_add_control (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
 {
-  g_variant_lookup (fields, "max-message-size", "t", &limits->max_message_size);
-  g_variant_lookup (fields, "max-variant-size", "t", &limits->max_variant_size);
-  g_variant_lookup (fields, "max-channels", "u", &limits->max_channels);
-}
+  GError *error = NULL;
 
-static void
-handle_hello (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
-{
-  guint32 version = 0, pid = 0;
-
-  g_variant_lookup (frame->variant, "version", "u", &version);
-  g_variant_lookup (frame->variant, "pid", "u", &pid);
-
-  if (self->got_hello)
-    batch_refuse (batch, COPROC_ERROR_PROTOCOL, "The peer greets twice");
-  else if (version != COPROC_WIRE_VERSION)
-    batch_refuse (batch, COPROC_ERROR_PROTOCOL, "The peer speaks version %u of the protocol, not %d",
-                  version, COPROC_WIRE_VERSION);
-  if (batch->ended)
-    return;
-
-  self->got_hello = TRUE;
-  g_atomic_int_set (&self->peer_is_remote, pid != (guint32) getpid ());
-  g_mutex_lock (&self->lock);
-  read_limits (frame->variant, &self->peer_limits);
-  self->peer_pid = (int) pid;
-  self->peer_hello = g_variant_ref (frame->variant);
-  coproc_endpoint_wake_locked (self);
-  g_mutex_unlock (&self->lock);
-}
-
-static void
-handle_settings (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
-{
-  g_mutex_lock (&self->lock);
-  read_limits (frame->variant, &self->peer_limits);
-  g_mutex_unlock (&self->lock);
-  batch->n_acks++;
-}
-
-/* From here on the peer knows the limits of this side: they count as they are. */
-static void
-handle_settings_ack (CoprocEndpoint *self, Batch *batch)
-{
-  g_mutex_lock (&self->lock);
-  if (self->n_unacked == 0)
-    batch_refuse (batch, COPROC_ERROR_PROTOCOL, "Settings were acknowledged that were not sent");
-  else if (--self->n_unacked == 0)
-    self->transport->ops->set_limits (self->transport, &self->limits);
-  g_mutex_unlock (&self->lock);
-}
-
-static void
-handle_channel (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
-{
-  g_autofree char *name = g_strndup (frame->data, frame->size);
-
-  if (frame->channel != self->in_channels->len)
-    {
-      batch_refuse (batch, COPROC_ERROR_PROTOCOL, "Channel %u was opened out of turn", frame->channel);
-      return;
-    }
-  g_mutex_lock (&self->lock);
-  if (frame->channel > self->limits.max_channels)
-    batch_refuse (batch, COPROC_ERROR_LIMIT, "The peer opened more than %u channels",
-                  self->limits.max_channels);
-  else
-    g_ptr_array_add (self->in_channels, coproc_endpoint_get_channel_locked (self, name));
-  g_mutex_unlock (&self->lock);
-}
-
-/* A special message: fails whoever waits in a receive, or else the next one. */
-static void
-handle_special (CoprocEndpoint *self, GError *error)
-{
-  const gboolean close = g_error_matches (error, COPROC_ERROR, COPROC_ERROR_CLOSE_REQUESTED);
-  gboolean raised = FALSE;
-
-  g_mutex_lock (&self->lock);
-  for (GList *l = self->blocked.head; l != NULL; l = l->next)
-    {
-      CoprocBlocked *blocked = l->data;
-
-      if (blocked->special == NULL)
-        {
-          blocked->special = g_error_copy (error);
-          raised = TRUE;
-        }
-    }
-  if (coproc_endpoint_fail_receivers_locked (self, error))
-    raised = TRUE;
-  if (!raised)
-    g_queue_push_tail (&self->specials, g_error_copy (error));
-
-  if (close)
-    {
-      self->close_requested = TRUE;
-      coproc_endpoint_tell_locked (self, COPROC_EVENT_CLOSE_REQUESTED, NULL);
-    }
-  else
-    coproc_endpoint_tell_locked (self, COPROC_EVENT_ERROR, g_error_copy (error));
-  if (!raised)
-    coproc_endpoint_signal_watch_locked (self);
-  coproc_endpoint_wake_locked (self);
-  g_mutex_unlock (&self->lock);
-  g_error_free (error);
-}
-
-static CoprocInvocation *
-find_invocation_locked (CoprocChannel *channel, guint64 serial)
-{
-  guint n = 0;
-
-  for (GList *l = channel->unanswered.head; l != NULL && n < WITHDRAWN_SCAN; l = l->next, n++)
-    if (((CoprocInvocation *) l->data)->serial == serial)
-      return l->data;
-
-  n = 0;
-  for (GList *l = channel->unanswered.tail; l != NULL && n < WITHDRAWN_SCAN; l = l->prev, n++)
-    if (((CoprocInvocation *) l->data)->serial == serial)
-      return l->data;
-  return NULL;
-}
-
-/* The peer no longer awaits a reply: a request still queued is dropped when its turn comes, one that is
- * being worked on is told through its cancellable. */
-static void
-handle_cancel (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
-{
-  CoprocChannel *channel = batch_find_channel (self, batch, frame);
-  CoprocInvocation *invocation;
-
-  if (channel == NULL)
-    return;
-  g_mutex_lock (&self->lock);
-  invocation = find_invocation_locked (channel, frame->reply_serial);
-  if (invocation != NULL)
-    {
-      if (invocation->cancellable == NULL)
-        invocation->cancellable = g_cancellable_new ();
-      if (batch->cancelled == NULL)
-        batch->cancelled = g_ptr_array_new_with_free_func (g_object_unref);
-      g_ptr_array_add (batch->cancelled, g_object_ref (invocation->cancellable));
-    }
-  else if (channel->n_queued > 0)
-    {
-      if (self->withdrawn == NULL)
-        self->withdrawn = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-      if (g_hash_table_size (self->withdrawn) < COPROC_MAX_PENDING_REQUESTS)
-        g_hash_table_add (self->withdrawn, g_memdup2 (&frame->reply_serial, sizeof (guint64)));
-    }
-  g_mutex_unlock (&self->lock);
-}
-
-static void
-handle_control (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
-{
   batch_hand_over (self, batch);
   if (batch->ended)
     return;
 
-  switch ((CoprocFrameKind) frame->kind)
+  if (frame->kind == COPROC_FRAME_GOODBYE)
     {
-    case COPROC_FRAME_HELLO:
-      handle_hello (self, batch, frame);
-      break;
-    case COPROC_FRAME_SETTINGS:
-      handle_settings (self, batch, frame);
-      break;
-    case COPROC_FRAME_SETTINGS_ACK:
-      handle_settings_ack (self, batch);
-      break;
-    case COPROC_FRAME_CHANNEL:
-      handle_channel (self, batch, frame);
-      break;
-    case COPROC_FRAME_ERROR:
-      handle_special (self, coproc_error_from_variant (frame->variant));
-      break;
-    case COPROC_FRAME_CLOSE_REQUEST:
-      handle_special (self, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSE_REQUESTED,
-                                                 "The peer asks this side to close"));
-      break;
-    case COPROC_FRAME_CANCEL:
-      handle_cancel (self, batch, frame);
-      break;
-    case COPROC_FRAME_GOODBYE:
       batch->ended = TRUE;
       batch->end = COPROC_END_GOODBYE;
-      break;
-    case COPROC_FRAME_TYPE:
-    case COPROC_FRAME_NOREQUEST:
-    case COPROC_FRAME_REQUEST:
-    case COPROC_FRAME_REPLY:
-    case COPROC_FRAME_ERROR_REPLY:
-    default:
-      g_assert_not_reached ();
     }
+  else if (!coproc_endpoint_handle_control (self, frame, &batch->after, &error))
+    batch_break (batch, error);
 }
 
 /* --- the pass --- */
@@ -444,7 +260,7 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
           if (frame.kind >= COPROC_FRAME_NOREQUEST && frame.kind <= COPROC_FRAME_ERROR_REPLY)
             batch_add_message (self, batch, &frame);
           else
-            handle_control (self, batch, &frame);
+            batch_add_control (self, batch, &frame);
           n_bytes -= MIN (n_bytes, frame.size);
           break;
         case COPROC_RECEIVE_AGAIN:
@@ -489,9 +305,8 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   batch.ended = batch.emptied = FALSE;
   batch.budget = mode == COPROC_PUMP_ALL ? COPROC_RECEIVE_ALL : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;
-  batch.cancelled = NULL;
   batch.n_frames = 0;
-  batch.n_acks = 0;
+  batch.after = (CoprocAftermath) { 0 };
 
   g_mutex_lock (&self->read_lock);
   while (more && !self->input_done)
@@ -507,18 +322,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
 
   if (batch.n_frames > 0)
     coproc_endpoint_note_arrival (self);
-  for (; batch.n_acks > 0; batch.n_acks--)
-    {
-      const CoprocFrame ack = { .kind = COPROC_FRAME_SETTINGS_ACK };
-
-      coproc_endpoint_send_control (self, &ack, NULL);
-    }
-  if (batch.cancelled != NULL)
-    {
-      for (guint i = 0; i < batch.cancelled->len; i++)
-        g_cancellable_cancel (g_ptr_array_index (batch.cancelled, i));
-      g_ptr_array_unref (batch.cancelled);
-    }
+  coproc_endpoint_settle_aftermath (self, &batch.after);
   if (ended)
     coproc_endpoint_stream_ended (self, end_func,
                                   batch.end == COPROC_END_BROKEN ? batch.error : NULL);

@@ -8,9 +8,8 @@
 #include "messenger/coproc-endpoint-private.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include "coproc-error-private.h"
+#include "coproc-error.h"
 
 /* Payloads from this size on look at the link first for limits that the peer has lowered. */
 #define CAREFUL_SIZE 256
@@ -260,17 +259,6 @@ has_room (CoprocEndpoint *self)
   return self->high_water_mark == 0 || self->transport->n_unsent < self->high_water_mark;
 }
 
-static gboolean
-is_over (CoprocEndpoint *self, GError **error)
-{
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (self->state == COPROC_ENDPOINT_OPEN)
-    return FALSE;
-  g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
-  return TRUE;
-}
-
 static void
 sender_cancelled (GCancellable *cancellable, gpointer data)
 {
@@ -310,7 +298,7 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
 
   deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
   count_waiting_sender (self, +1);
-  while (in_time && !has_room (self) && !is_over (self, error)
+  while (in_time && !has_room (self) && !coproc_endpoint_is_over (self, error)
          && !g_cancellable_set_error_if_cancelled (cancellable, error))
     {
       if (deadline < 0)
@@ -332,9 +320,8 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
   return FALSE;
 }
 
-/* Whether @n messages may go out at all: looked at before waiting for room. */
-static gboolean
-check_all (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
+gboolean
+coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
@@ -344,7 +331,7 @@ check_all (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError
 static gboolean
 send_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
-  if (n > BATCH_SIZE && !check_all (self, outgoing, n, error))
+  if (n > BATCH_SIZE && !coproc_endpoint_check_limits (self, outgoing, n, error))
     return FALSE;
   for (gsize i = 0; i < n; i += BATCH_SIZE)
     if (!send_batch (self, outgoing + i, MIN (n - i, BATCH_SIZE), deaf, error))
@@ -365,7 +352,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
   GError *failure = NULL;
 
   if (self->transport == NULL || n == 0)
-    return n == 0 || !is_over (self, error);
+    return n == 0 || !coproc_endpoint_is_over (self, error);
   if (cancellable != NULL)
     {
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -375,7 +362,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
 
   g_mutex_lock (&self->write_lock);
   sent = (has_room (self)
-          || (check_all (self, outgoing, n, &failure)
+          || (coproc_endpoint_check_limits (self, outgoing, n, &failure)
               && wait_for_room (self, timeout_us, cancellable, &failure)))
          && send_locked (self, outgoing, n, &deaf, &failure);
   g_mutex_unlock (&self->write_lock);
@@ -390,6 +377,13 @@ coproc_endpoint_send (CoprocEndpoint  *self,
   return sent;
 }
 
+gboolean
+coproc_endpoint_send_one (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error)
+{
+  return coproc_endpoint_check (self, outgoing, 1, error)
+         && coproc_endpoint_send (self, outgoing, 1, COPROC_SEND_TIMEOUT, NULL, error);
+}
+
 /* --- asynchronous sends --- */
 
 /* The write lock is held. Sends @op's message, or fails it. A call may be over, and freed, as soon as it is
@@ -397,7 +391,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
 static void
 send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
 {
-  g_autoptr (GVariant) payload = g_variant_ref (op->outgoing.payload);
+  g_autoptr (GVariant) payload G_GNUC_UNUSED = g_variant_ref (op->outgoing.payload);
   const gboolean is_call = op->kind == COPROC_OP_CALL;
   CoprocOutgoing outgoing = op->outgoing;
   GError *error = NULL;
@@ -417,7 +411,7 @@ coproc_endpoint_send_op (CoprocEndpoint *self, CoprocOp *op)
   GError *error = NULL;
 
   g_mutex_lock (&self->write_lock);
-  if (!check_all (self, &op->outgoing, 1, &error))
+  if (!coproc_endpoint_check_limits (self, &op->outgoing, 1, &error))
     {
       g_mutex_lock (&self->lock);
       coproc_op_complete_locked (op, NULL, error);
@@ -486,172 +480,4 @@ coproc_endpoint_write_on (CoprocEndpoint *self)
     coproc_endpoint_peer_deaf (self);
   else if (written)
     coproc_endpoint_tidy (self);
-}
-
-/* --- control frames --- */
-
-gboolean
-coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GError **error)
-{
-  gboolean sent, deaf = FALSE;
-
-  g_mutex_lock (&self->write_lock);
-  sent = !is_over (self, error);
-  if (sent)
-    {
-      self->transport->ops->queue (self->transport, frame);
-      deaf = coproc_endpoint_write_locked (self);
-    }
-  g_mutex_unlock (&self->write_lock);
-  coproc_endpoint_note_send (self);
-
-  if (deaf)
-    coproc_endpoint_peer_deaf (self);
-  return sent;
-}
-
-gboolean
-coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **error)
-{
-  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_ERROR, .payload = report };
-  CoprocFrame frame = { .kind = COPROC_FRAME_ERROR };
-
-  if (!coproc_endpoint_check (self, &outgoing, 1, error) || !check_all (self, &outgoing, 1, error))
-    return FALSE;
-  frame.data = outgoing.data;
-  frame.size = outgoing.size;
-  return coproc_endpoint_send_control (self, &frame, error);
-}
-
-void
-coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial)
-{
-  CoprocFrame frame = { .kind = COPROC_FRAME_CANCEL, .reply_serial = serial };
-
-  g_mutex_lock (&self->write_lock);
-  frame.channel = channel->out_number;
-  g_mutex_unlock (&self->write_lock);
-
-  coproc_endpoint_send_control (self, &frame, NULL); /* a connection that is over needs none */
-}
-
-static void
-add_limits (GVariantDict *fields, const CoprocLimits *limits)
-{
-  g_variant_dict_insert (fields, "max-message-size", "t", limits->max_message_size);
-  g_variant_dict_insert (fields, "max-variant-size", "t", limits->max_variant_size);
-  g_variant_dict_insert (fields, "max-channels", "u", limits->max_channels);
-}
-
-static gboolean
-send_fields (CoprocEndpoint *self, CoprocFrameKind kind, GVariantDict *dict, GError **error)
-{
-  g_autoptr (GVariant) fields = g_variant_ref_sink (g_variant_dict_end (dict));
-  const CoprocFrame frame = {
-    .kind = kind,
-    .data = g_variant_get_data (fields),
-    .size = g_variant_get_size (fields),
-  };
-
-  return coproc_endpoint_send_control (self, &frame, error);
-}
-
-gboolean
-coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error)
-{
-  GVariantDict fields;
-  CoprocLimits limits;
-
-  g_mutex_lock (&self->lock);
-  limits = self->limits;
-  g_mutex_unlock (&self->lock);
-
-  g_variant_dict_init (&fields, extra);
-  g_variant_dict_insert (&fields, "version", "u", COPROC_WIRE_VERSION);
-  g_variant_dict_insert (&fields, "pid", "u", (guint32) getpid ());
-  add_limits (&fields, &limits);
-  if (!send_fields (self, COPROC_FRAME_HELLO, &fields, error))
-    return FALSE;
-
-  g_mutex_lock (&self->write_lock);
-  self->hello_sent = TRUE;
-  g_mutex_unlock (&self->write_lock);
-  return TRUE;
-}
-
-/* What @self may meet until the peer has acknowledged @limits. */
-static CoprocLimits
-get_wider_limits (const CoprocLimits *a, const CoprocLimits *b)
-{
-  CoprocLimits wider = *b;
-
-  wider.max_message_size = MAX (a->max_message_size, b->max_message_size);
-  wider.max_variant_size = MAX (a->max_variant_size, b->max_variant_size);
-  return wider;
-}
-
-void
-coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits)
-{
-  GVariantDict fields;
-  CoprocLimits wider;
-  gboolean announce;
-
-  g_mutex_lock (&self->write_lock);
-  announce = self->hello_sent;
-  g_mutex_unlock (&self->write_lock);
-
-  g_mutex_lock (&self->read_lock);
-  g_mutex_lock (&self->lock);
-  wider = get_wider_limits (&self->limits, limits);
-  self->limits = *limits;
-  self->n_unacked += announce;
-  if (self->stalled)
-    {
-      self->stalled = FALSE;
-      coproc_endpoint_source_update_locked (self);
-    }
-  g_mutex_unlock (&self->lock);
-  if (self->transport != NULL && !self->input_done)
-    self->transport->ops->set_limits (self->transport, announce ? &wider : limits);
-  g_mutex_unlock (&self->read_lock);
-  if (!announce)
-    return;
-
-  g_variant_dict_init (&fields, NULL);
-  add_limits (&fields, limits);
-  send_fields (self, COPROC_FRAME_SETTINGS, &fields, NULL);
-}
-
-/* --- replies --- */
-
-CoprocInvocation *
-coproc_endpoint_take_invocation_locked (CoprocEndpoint  *self,
-                                        CoprocMessage   *request,
-                                        const char      *name,
-                                        GError         **error)
-{
-  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, request != NULL ? request->channel : name);
-  CoprocInvocation *invocation;
-
-  invocation = request != NULL ? request->invocation : g_queue_peek_head (&channel->unanswered);
-  if (invocation == NULL || invocation->owner != self || invocation->answered)
-    {
-      g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-                           request != NULL ? "The message is no unanswered request of this messenger"
-                                           : "No request of this channel awaits a reply");
-      return NULL;
-    }
-  invocation->answered = TRUE;
-  g_queue_unlink (&channel->unanswered, &invocation->link);
-  return invocation; /* with the reference that the channel had */
-}
-
-void
-coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation)
-{
-  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, invocation->channel);
-
-  invocation->answered = FALSE;
-  g_queue_push_head_link (&channel->unanswered, &invocation->link);
 }

@@ -41,6 +41,8 @@ CoprocMessage *coproc_message_new_from_frame (const CoprocFrame *frame, char *ch
 
 /* (transfer full): the payload, never floating; for `ay` received raw it is made now. */
 GVariant      *coproc_message_dup_payload    (CoprocMessage *self);
+/* The same for the last that is wanted of @self: (nullable) (transfer full) */
+GVariant      *coproc_message_take_payload   (CoprocMessage *self);
 
 static inline gboolean
 coproc_message_is_reply (const CoprocMessage *self)

@@ -357,6 +357,14 @@ coproc_message_dup_payload (CoprocMessage *self)
                                                       self->size, TRUE, notify, owner));
 }
 
+GVariant *
+coproc_message_take_payload (CoprocMessage *self)
+{
+  g_autoptr (CoprocMessage) owned = self;
+
+  return owned != NULL ? coproc_message_dup_payload (owned) : NULL;
+}
+
 /**
  * coproc_message_get_bytes:
  * @self: a message

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
- *
- * The receiving methods of CoprocMessenger, its calls, counters and end.
  */
 #include "coproc-error.h"
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
-
-/* (transfer full) for (transfer full) */
-static GVariant *
-take_payload (CoprocMessage *message)
-{
-  g_autoptr (CoprocMessage) owned = message;
-
-  return owned != NULL ? coproc_message_dup_payload (owned) : NULL;
-}
 
 /**
  * coproc_messenger_available:
@@ -105,7 +94,7 @@ coproc_messenger_try_receive (CoprocMessenger *self, const char *channel, GError
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return take_payload (
+  return coproc_message_take_payload (
       coproc_endpoint_try_receive (coproc_messenger_get_endpoint (self), channel, error));
 }
 
@@ -159,7 +148,7 @@ coproc_messenger_receive_blocking (CoprocMessenger  *self,
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return take_payload (coproc_endpoint_receive (coproc_messenger_get_endpoint (self),
+  return coproc_message_take_payload (coproc_endpoint_receive (coproc_messenger_get_endpoint (self),
                                                 COPROC_WANT_CHANNEL, channel, -1, cancellable, error));
 }
 
@@ -195,7 +184,7 @@ coproc_messenger_receive_remaining (CoprocMessenger  *self,
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return take_payload (coproc_endpoint_receive (coproc_messenger_get_endpoint (self),
+  return coproc_message_take_payload (coproc_endpoint_receive (coproc_messenger_get_endpoint (self),
                                                 COPROC_WANT_REMAINING, channel, -1, cancellable,
                                                 error));
 }
@@ -292,58 +281,6 @@ coproc_messenger_await_available (CoprocMessenger  *self,
   return FALSE;
 }
 
-/**
- * coproc_messenger_call:
- * @self: a messenger
- * @payload: the payload; a floating one is consumed
- * @channel: (nullable): the channel, or %NULL for the default one
- * @timeout_us: how long to wait, in microseconds; -1 for ever
- * @cancellable: (nullable): a cancellable
- * @error: return location for an error
- *
- * Sends a request and waits for its own reply, whatever else comes.
- *
- * When it is cancelled or times out the peer is told, and a late reply is dropped.
- *
- * Errors: the error that the request was answered with; %COPROC_ERROR_TIMED_OUT,
- * %G_IO_ERROR_CANCELLED, %COPROC_ERROR_LIMIT; %COPROC_ERROR_CLOSED, %COPROC_ERROR_WORKER_DIED or the
- * cause of the end; and those of [method@Coproc.Messenger.send_norequest].
- *
- * Returns: (transfer full): the reply's payload
- *
- * Since: 1.0
- */
-GVariant *
-coproc_messenger_call (CoprocMessenger  *self,
-                       GVariant         *payload,
-                       const char       *channel,
-                       gint64            timeout_us,
-                       GCancellable     *cancellable,
-                       GError          **error)
-{
-  g_autoptr (GVariant) owned = NULL;
-  CoprocCall call = { 0 };
-  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REQUEST, .channel = channel, .call = &call };
-  CoprocEndpoint *endpoint;
-  gint64 deadline;
-
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
-  g_return_val_if_fail (payload != NULL, NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  endpoint = coproc_messenger_get_endpoint (self);
-  outgoing.payload = owned = g_variant_ref_sink (payload);
-  deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
-
-  if (!coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
-      || !coproc_endpoint_check (endpoint, &outgoing, 1, error)
-      || !coproc_endpoint_send (endpoint, &outgoing, 1,
-                                timeout_us < 0 ? COPROC_SEND_TIMEOUT : timeout_us, cancellable, error))
-    return NULL;
-  return take_payload (coproc_endpoint_await_call (endpoint, &call, channel, outgoing.serial, deadline,
-                                                   cancellable, error));
-}
-
 /* --- asynchronous --- */
 
 static void
@@ -413,7 +350,7 @@ coproc_messenger_receive_finish (CoprocMessenger *self, GAsyncResult *result, GE
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  return take_payload (finish_message (self, result, error));
+  return coproc_message_take_payload (finish_message (self, result, error));
 }
 
 /**
@@ -468,29 +405,6 @@ coproc_messenger_receive_message_finish (CoprocMessenger *self, GAsyncResult *re
 }
 
 /**
- * coproc_messenger_call_finish:
- * @self: a messenger
- * @result: the result given to the callback
- * @error: return location for an error
- *
- * Ends [method@Coproc.Messenger.call_async].
- *
- * Errors: as [method@Coproc.Messenger.call].
- *
- * Returns: (transfer full): the reply's payload
- *
- * Since: 1.0
- */
-GVariant *
-coproc_messenger_call_finish (CoprocMessenger *self, GAsyncResult *result, GError **error)
-{
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  return take_payload (finish_message (self, result, error));
-}
-
-/**
  * coproc_messenger_listen:
  * @self: a messenger
  * @channel: (nullable): the channel, or %NULL for the default one
@@ -528,231 +442,3 @@ coproc_messenger_unlisten (CoprocMessenger *self, const char *channel)
   coproc_endpoint_listen (coproc_messenger_get_endpoint (self), channel, FALSE);
 }
 
-/* --- counters --- */
-
-typedef struct
-{
-  guint64 requests_sent, settled, replies_received, messages_sent, messages_received;
-  guint n_queued;
-} Counters;
-
-/* The counters of @name, all 0 when the channel was never used. */
-static Counters
-get_counters (CoprocMessenger *self, const char *name)
-{
-  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
-  const CoprocChannel *channel = name == NULL ? endpoint->default_channel
-                                              : g_hash_table_lookup (endpoint->channels, name);
-  Counters counters = { 0 };
-
-  if (channel != NULL)
-    {
-      counters.requests_sent = channel->requests_sent;
-      counters.settled = channel->settled;
-      counters.replies_received = channel->replies_received;
-      counters.messages_sent = channel->messages_sent;
-      counters.messages_received = channel->messages_received;
-      counters.n_queued = channel->n_queued;
-    }
-  return counters;
-}
-
-/**
- * coproc_messenger_remaining:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts the requests of a channel that are not settled: by their reply when it is received, an error,
- * a cancellation, a timeout or the end of the connection.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_remaining (CoprocMessenger *self, const char *channel)
-{
-  Counters counters;
-
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  counters = get_counters (self, channel);
-  return counters.requests_sent - counters.settled;
-}
-
-/**
- * coproc_messenger_requests_sent:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts the requests sent on a channel.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_requests_sent (CoprocMessenger *self, const char *channel)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  return get_counters (self, channel).requests_sent;
-}
-
-/**
- * coproc_messenger_replies_received:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts the replies received on a channel, error replies included.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_replies_received (CoprocMessenger *self, const char *channel)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  return get_counters (self, channel).replies_received;
-}
-
-/**
- * coproc_messenger_messages_sent:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts the messages of every kind sent on a channel.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_messages_sent (CoprocMessenger *self, const char *channel)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  return get_counters (self, channel).messages_sent;
-}
-
-/**
- * coproc_messenger_messages_received:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts the messages of every kind that were received (not merely queued) on a channel.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_messages_received (CoprocMessenger *self, const char *channel)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  return get_counters (self, channel).messages_received;
-}
-
-/**
- * coproc_messenger_queue_size:
- * @self: a messenger
- * @channel: (nullable): the channel, or %NULL for the default one
- *
- * Counts what is queued on a channel, without taking in what has arrived since.
- *
- * Returns: the number of messages
- *
- * Since: 1.0
- */
-guint64
-coproc_messenger_queue_size (CoprocMessenger *self, const char *channel)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
-
-  return get_counters (self, channel).n_queued;
-}
-
-/**
- * coproc_messenger_pipe_poll:
- * @self: a messenger
- *
- * Tells whether something can be read without waiting: a message, a special message or the end.
- *
- * Returns: %TRUE when a receive would not wait
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_pipe_poll (CoprocMessenger *self)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
-
-  return coproc_endpoint_poll (coproc_messenger_get_endpoint (self));
-}
-
-/* --- the end --- */
-
-/**
- * coproc_messenger_close:
- * @self: a messenger
- *
- * Closes this end.
- *
- * What was sent is still written, by the background thread, and then a goodbye. Everything that waits
- * fails with %COPROC_ERROR_CLOSED; what has arrived can still be received. Closing twice does nothing.
- *
- * Since: 1.0
- */
-void
-coproc_messenger_close (CoprocMessenger *self)
-{
-  g_return_if_fail (COPROC_IS_MESSENGER (self));
-
-  coproc_endpoint_close (coproc_messenger_get_endpoint (self));
-}
-
-/**
- * coproc_messenger_get_closed: (get-property closed)
- * @self: a messenger
- *
- * Tells whether the connection is over.
- *
- * Returns: %TRUE when it is
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_get_closed (CoprocMessenger *self)
-{
-  gboolean closed;
-
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), TRUE);
-
-  g_object_get (self, "closed", &closed, NULL);
-  return closed;
-}
-
-/**
- * coproc_messenger_get_close_requested: (get-property close-requested)
- * @self: a messenger
- *
- * Tells whether the peer has asked this side to close.
- *
- * Returns: %TRUE when it has
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_get_close_requested (CoprocMessenger *self)
-{
-  gboolean requested;
-
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
-
-  g_object_get (self, "close-requested", &requested, NULL);
-  return requested;
-}

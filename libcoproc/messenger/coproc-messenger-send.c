@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
- *
- * The sending methods of CoprocMessenger.
  */
 #include <math.h>
 
 #include "coproc-error-private.h"
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
-
-static gboolean
-send_one (CoprocMessenger *self, CoprocOutgoing *outgoing, GError **error)
-{
-  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-
-  return coproc_endpoint_check (endpoint, outgoing, 1, error)
-         && coproc_endpoint_send (endpoint, outgoing, 1, COPROC_SEND_TIMEOUT, NULL, error);
-}
 
 static gboolean
 send_payload (CoprocMessenger   *self,
@@ -29,7 +18,7 @@ send_payload (CoprocMessenger   *self,
   CoprocOutgoing outgoing = { .kind = kind, .channel = channel, .payload = owned };
 
   return coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
-         && send_one (self, &outgoing, error);
+         && coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error);
 }
 
 /**
@@ -163,152 +152,6 @@ coproc_messenger_send_request_multiple (CoprocMessenger  *self,
   return sent;
 }
 
-/* Answers @request, or the oldest unanswered request of @channel. A failed send leaves it unanswered. */
-static gboolean
-answer (CoprocMessenger  *self,
-        CoprocMessage    *request,
-        const char       *channel,
-        CoprocFrameKind   kind,
-        GVariant         *payload,
-        double            priority,
-        GError          **error)
-{
-  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-  CoprocOutgoing outgoing = { .kind = kind, .payload = payload, .priority = priority };
-  CoprocInvocation *invocation;
-  gboolean sent;
-
-  g_mutex_lock (&endpoint->lock);
-  invocation = coproc_endpoint_take_invocation_locked (endpoint, request, channel, error);
-  g_mutex_unlock (&endpoint->lock);
-  if (invocation == NULL)
-    return FALSE;
-
-  outgoing.channel = invocation->channel;
-  outgoing.reply_serial = invocation->serial;
-  if (priority == INFINITY)
-    outgoing.priority = invocation->priority;
-  sent = send_one (self, &outgoing, error);
-  if (!sent)
-    {
-      g_mutex_lock (&endpoint->lock);
-      coproc_endpoint_return_invocation_locked (endpoint, invocation);
-      g_mutex_unlock (&endpoint->lock);
-    }
-  else
-    coproc_invocation_unref (invocation);
-  return sent;
-}
-
-static gboolean
-answer_payload (CoprocMessenger  *self,
-                CoprocMessage    *request,
-                const char       *channel,
-                GVariant         *payload,
-                GError          **error)
-{
-  g_autoptr (GVariant) owned = g_variant_ref_sink (payload);
-  double priority;
-
-  return coproc_messenger_find_priority (self, owned, &priority, error)
-         && answer (self, request, channel, COPROC_FRAME_REPLY, owned, priority, error);
-}
-
-/**
- * coproc_messenger_send_reply:
- * @self: a messenger
- * @payload: the payload; a floating one is consumed
- * @channel: (nullable): the channel, or %NULL for the default one
- * @error: return location for an error
- *
- * Answers the oldest unanswered request that was received on the channel.
- *
- * Unless the payload gives a priority, the reply has that of its request.
- *
- * Errors: %COPROC_ERROR_FAILED when no request of the channel awaits a reply, else as
- * [method@Coproc.Messenger.send_norequest].
- *
- * Returns: %TRUE on success
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_send_reply (CoprocMessenger  *self,
-                             GVariant         *payload,
-                             const char       *channel,
-                             GError          **error)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
-  g_return_val_if_fail (payload != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return answer_payload (self, NULL, channel, payload, error);
-}
-
-/**
- * coproc_messenger_reply:
- * @self: a messenger
- * @request: a request that this messenger has received
- * @payload: the payload; a floating one is consumed
- * @error: return location for an error
- *
- * Answers a request, on its channel.
- *
- * Unless the payload gives a priority, the reply has that of its request.
- *
- * Errors: %COPROC_ERROR_FAILED when @request is no unanswered request of this messenger, else as
- * [method@Coproc.Messenger.send_norequest].
- *
- * Returns: %TRUE on success
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_reply (CoprocMessenger  *self,
-                        CoprocMessage    *request,
-                        GVariant         *payload,
-                        GError          **error)
-{
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
-  g_return_val_if_fail (request != NULL, FALSE);
-  g_return_val_if_fail (payload != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return answer_payload (self, request, NULL, payload, error);
-}
-
-/**
- * coproc_messenger_reply_error:
- * @self: a messenger
- * @request: a request that this messenger has received
- * @report: what went wrong
- * @error: return location for an error
- *
- * Answers a request with an error: the receive or call that reaches it fails with it.
- *
- * Errors: as [method@Coproc.Messenger.reply].
- *
- * Returns: %TRUE on success
- *
- * Since: 1.0
- */
-gboolean
-coproc_messenger_reply_error (CoprocMessenger  *self,
-                              CoprocMessage    *request,
-                              const GError     *report,
-                              GError          **error)
-{
-  g_autoptr (GVariant) payload = NULL;
-
-  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
-  g_return_val_if_fail (request != NULL, FALSE);
-  g_return_val_if_fail (report != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  payload = coproc_error_to_variant (report);
-  return answer (self, request, NULL, COPROC_FRAME_ERROR_REPLY, payload, INFINITY, error);
-}
-
 /**
  * coproc_messenger_send_bytes:
  * @self: a messenger
@@ -346,7 +189,7 @@ coproc_messenger_send_bytes (CoprocMessenger  *self,
 
   outgoing.data = data;
   outgoing.size = length;
-  return send_one (self, &outgoing, error);
+  return coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error);
 }
 
 /* Fills @outgoing, which borrows from @message and *payload. */
@@ -403,8 +246,9 @@ coproc_messenger_send_message (CoprocMessenger    *self,
   if (!outgoing_from_message (self, message, kind, &outgoing, &payload, error))
     return FALSE;
   if (kind == COPROC_MESSAGE_KIND_REPLY)
-    return answer (self, NULL, outgoing.channel, COPROC_FRAME_REPLY, payload, outgoing.priority, error);
-  if (!send_one (self, &outgoing, error))
+    return coproc_messenger_answer (self, NULL, outgoing.channel, COPROC_FRAME_REPLY, payload,
+                                    outgoing.priority, error);
+  if (!coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error))
     return FALSE;
   if (serial != NULL)
     *serial = outgoing.serial;
@@ -467,80 +311,6 @@ coproc_messenger_send_close_request (CoprocMessenger *self, GError **error)
 
 /* --- asynchronous --- */
 
-/* Takes what @outgoing needs into @op, whose life is longer. */
-static void
-op_keep (CoprocOp *op, const CoprocOutgoing *outgoing, GVariant *payload)
-{
-  op->outgoing = *outgoing;
-  op->outgoing.payload = g_variant_ref (payload);
-  op->channel_name = g_strdup (outgoing->channel);
-  op->outgoing.channel = op->channel_name;
-  op->outgoing.call = op->kind == COPROC_OP_CALL ? &op->call : NULL;
-}
-
-/* Sends @op, or fails it with @failure (transfer full) or for being cancelled already. */
-static void
-op_begin (CoprocOp *op, GError *failure)
-{
-  CoprocEndpoint *endpoint = op->endpoint;
-
-  if (failure == NULL)
-    g_cancellable_set_error_if_cancelled (op->cancellable, &failure);
-  if (failure == NULL)
-    {
-      coproc_endpoint_send_op (endpoint, op);
-      return;
-    }
-  g_mutex_lock (&endpoint->lock);
-  coproc_op_complete_locked (op, NULL, failure);
-  g_mutex_unlock (&endpoint->lock);
-}
-
-/**
- * coproc_messenger_call_async:
- * @self: a messenger
- * @payload: the payload; a floating one is consumed
- * @channel: (nullable): the channel, or %NULL for the default one
- * @timeout_us: how long to wait, in microseconds; -1 for ever
- * @cancellable: (nullable): a cancellable
- * @callback: (scope async): called with the result, in this thread's default context
- * @user_data: passed to @callback
- *
- * Sends a request and waits for its own reply without blocking.
- *
- * It never blocks: past [property@Coproc.Messenger:high-water-mark] the request waits its turn.
- *
- * Since: 1.0
- */
-void
-coproc_messenger_call_async (CoprocMessenger      *self,
-                             GVariant             *payload,
-                             const char           *channel,
-                             gint64                timeout_us,
-                             GCancellable         *cancellable,
-                             GAsyncReadyCallback   callback,
-                             gpointer              user_data)
-{
-  g_autoptr (GVariant) owned = NULL;
-  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REQUEST, .channel = channel };
-  CoprocEndpoint *endpoint;
-  GError *failure = NULL;
-  CoprocOp *op;
-
-  g_return_if_fail (COPROC_IS_MESSENGER (self));
-  g_return_if_fail (payload != NULL);
-  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  endpoint = coproc_messenger_get_endpoint (self);
-  outgoing.payload = owned = g_variant_ref_sink (payload);
-  op = coproc_op_new (endpoint, COPROC_OP_CALL, timeout_us, cancellable, callback, user_data,
-                      coproc_messenger_call_async);
-  if (coproc_messenger_find_priority (self, owned, &outgoing.priority, &failure))
-    coproc_endpoint_check (endpoint, &outgoing, 1, &failure);
-  op_keep (op, &outgoing, owned);
-  op_begin (op, failure);
-}
-
 /**
  * coproc_messenger_send_message_async:
  * @self: a messenger
@@ -581,8 +351,7 @@ coproc_messenger_send_message_async (CoprocMessenger      *self,
                       coproc_messenger_send_message_async);
   if (outgoing_from_message (self, message, kind, &outgoing, &payload, &failure))
     coproc_endpoint_check (endpoint, &outgoing, 1, &failure);
-  op_keep (op, &outgoing, payload);
-  op_begin (op, failure);
+  coproc_op_send (op, &outgoing, failure);
 }
 
 /**

@@ -244,7 +244,29 @@ coproc_op_new (CoprocEndpoint       *endpoint,
   return op;
 }
 
-/* Takes what is queued already, or waits in its channel's line. */
+void
+coproc_op_send (CoprocOp *op, const CoprocOutgoing *outgoing, GError *failure)
+{
+  CoprocEndpoint *self = op->endpoint;
+
+  op->outgoing = *outgoing;
+  op->outgoing.payload = g_variant_ref (outgoing->payload);
+  op->channel_name = g_strdup (outgoing->channel);
+  op->outgoing.channel = op->channel_name;
+  op->outgoing.call = op->kind == COPROC_OP_CALL ? &op->call : NULL;
+
+  if (failure == NULL)
+    g_cancellable_set_error_if_cancelled (op->cancellable, &failure);
+  if (failure == NULL)
+    {
+      coproc_endpoint_send_op (self, op);
+      return;
+    }
+  g_mutex_lock (&self->lock);
+  coproc_op_complete_locked (op, NULL, failure);
+  g_mutex_unlock (&self->lock);
+}
+
 void
 coproc_op_receive (CoprocOp *op, const char *name)
 {

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#include "messenger/coproc-endpoint-private.h"
+#include "messenger/coproc-messenger.h"
+
+/* --- construction --- */
+
+CoprocMessenger *
+coproc_messenger_new_unannounced (GType messenger_type, int in_fd, int out_fd, GError **error)
+{
+  g_autoptr (CoprocMessenger) self = g_object_new (messenger_type, NULL);
+
+  if (!coproc_endpoint_connect (coproc_messenger_get_endpoint (self), in_fd, out_fd, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+/**
+ * coproc_messenger_new_for_fds:
+ * @messenger_type: [class@Coproc.Messenger] or a subclass
+ * @in_fd: a file descriptor to read from
+ * @out_fd: a file descriptor to write to
+ * @error: return location for an error
+ *
+ * Makes a messenger on two descriptors: pipes, or sockets.
+ *
+ * The messenger owns both from now on, also when this fails; it makes them non-blocking.
+ *
+ * Errors: those of the system, as %G_IO_ERROR or %G_IO_CHANNEL_ERROR.
+ *
+ * Returns: (transfer full): the messenger
+ *
+ * Since: 1.0
+ */
+CoprocMessenger *
+coproc_messenger_new_for_fds (GType messenger_type, int in_fd, int out_fd, GError **error)
+{
+  g_autoptr (CoprocMessenger) self = NULL;
+
+  g_return_val_if_fail (g_type_is_a (messenger_type, COPROC_TYPE_MESSENGER), NULL);
+  g_return_val_if_fail (in_fd >= 0 && out_fd >= 0, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  self = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
+  if (self != NULL)
+    coproc_messenger_send_hello (self, NULL, NULL); /* a peer that is gone may have left messages */
+  return g_steal_pointer (&self);
+}
+
+/**
+ * coproc_messenger_new_pair:
+ * @messenger_type: [class@Coproc.Messenger] or a subclass
+ * @worker_end: (out) (transfer full): return location for one end
+ * @host_end: (out) (transfer full): return location for the other end
+ * @error: return location for an error
+ *
+ * Makes two messengers that are connected with each other.
+ *
+ * Errors: those of the system, as %G_IO_ERROR, %G_UNIX_ERROR or %G_IO_CHANNEL_ERROR.
+ *
+ * Returns: %TRUE on success
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_messenger_new_pair (GType              messenger_type,
+                           CoprocMessenger  **worker_end,
+                           CoprocMessenger  **host_end,
+                           GError           **error)
+{
+  g_autoptr (CoprocMessenger) worker = NULL;
+  g_autoptr (CoprocMessenger) host = NULL;
+  int to_worker[2], to_host[2];
+
+  g_return_val_if_fail (g_type_is_a (messenger_type, COPROC_TYPE_MESSENGER), FALSE);
+  g_return_val_if_fail (worker_end != NULL && host_end != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  *worker_end = *host_end = NULL;
+  if (!coproc_unix_pipe (to_worker, error))
+    return FALSE;
+  if (!coproc_unix_pipe (to_host, error))
+    {
+      coproc_clear_fd (&to_worker[0]);
+      coproc_clear_fd (&to_worker[1]);
+      return FALSE;
+    }
+
+  worker = coproc_messenger_new_for_fds (messenger_type, to_worker[0], to_host[1], error);
+  if (worker == NULL)
+    {
+      coproc_clear_fd (&to_host[0]);
+      coproc_clear_fd (&to_worker[1]);
+      return FALSE;
+    }
+  host = coproc_messenger_new_for_fds (messenger_type, to_host[0], to_worker[1], error);
+  if (host == NULL)
+    return FALSE;
+
+  *worker_end = g_steal_pointer (&worker);
+  *host_end = g_steal_pointer (&host);
+  return TRUE;
+}
+
+/* --- for worker/ --- */
+
+gboolean
+coproc_messenger_send_hello (CoprocMessenger *self, GVariant *extra, GError **error)
+{
+  g_autoptr (GVariant) fields = extra != NULL ? g_variant_ref_sink (extra) : NULL;
+
+  return coproc_endpoint_send_hello (coproc_messenger_get_endpoint (self), fields, error);
+}
+
+GVariant *
+coproc_messenger_await_hello (CoprocMessenger  *self,
+                              gint64            timeout_us,
+                              GCancellable     *cancellable,
+                              GError          **error)
+{
+  return coproc_endpoint_await_hello (coproc_messenger_get_endpoint (self), timeout_us, cancellable, error);
+}
+
+void
+coproc_messenger_set_end_func (CoprocMessenger  *self,
+                               CoprocEndFunc     func,
+                               gpointer          user_data,
+                               GDestroyNotify    notify)
+{
+  coproc_endpoint_set_end_func (coproc_messenger_get_endpoint (self), func, user_data, notify);
+}
+
+gboolean
+coproc_messenger_take_last_words (CoprocMessenger *self)
+{
+  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
+  coproc_endpoint_pump (endpoint, COPROC_PUMP_ALL);
+
+  locker = g_mutex_locker_new (&endpoint->lock);
+  return endpoint->peer_hello != NULL;
+}
+
+void
+coproc_messenger_settle (CoprocMessenger *self, const GError *reason)
+{
+  coproc_endpoint_settle (coproc_messenger_get_endpoint (self), reason);
+}
+
+GCancellable *
+coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request)
+{
+  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
+  CoprocInvocation *invocation = request->invocation;
+
+  g_return_val_if_fail (invocation != NULL, NULL);
+
+  if (invocation->cancellable == NULL)
+    invocation->cancellable = g_cancellable_new ();
+  return g_object_ref (invocation->cancellable);
+}
+
+gboolean
+coproc_messenger_flush (CoprocMessenger *self, gint64 timeout_us, GError **error)
+{
+  return coproc_endpoint_flush (coproc_messenger_get_endpoint (self), timeout_us, error);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Of several threads that wait at an endpoint one polls the link, and hands over what is for the
+ * others: a message costs no wake-up of another thread.
+ */
+#include "messenger/coproc-wait-private.h"
+
+#include <sched.h>
+
+#include "coproc-error.h"
+
+/* Times that what was in vain is left out, at most. */
+#define MAX_SPIN_SKIP 1023
+#define MAX_LOOK_SKIP 63
+#define LINGER_TIME 3 /* µs */
+
+static void
+wait_cancelled (GCancellable *cancellable, gpointer data)
+{
+  CoprocEndpoint *endpoint = data;
+
+  g_mutex_lock (&endpoint->lock);
+  coproc_endpoint_wake_locked (endpoint);
+  g_mutex_unlock (&endpoint->lock);
+}
+
+void
+coproc_wait_begin (CoprocWait *wait, CoprocEndpoint *endpoint, gint64 deadline, GCancellable *cancellable)
+{
+  *wait = (CoprocWait) { .endpoint = endpoint, .deadline = deadline, .cancellable = cancellable };
+  if (cancellable != NULL)
+    wait->cancel_id = g_cancellable_connect (cancellable, G_CALLBACK (wait_cancelled), endpoint, NULL);
+  g_mutex_lock (&endpoint->lock);
+  coproc_endpoint_enter_sync_locked (endpoint);
+}
+
+void
+coproc_wait_end (CoprocWait *wait)
+{
+  const gboolean over = wait->endpoint->state == COPROC_ENDPOINT_ENDED && !wait->endpoint->input_shut
+                        && wait->endpoint->transport != NULL;
+
+  coproc_endpoint_leave_sync_locked (wait->endpoint);
+  g_mutex_unlock (&wait->endpoint->lock);
+  if (wait->cancel_id != 0)
+    g_cancellable_disconnect (wait->cancellable, wait->cancel_id);
+  if (over)
+    coproc_endpoint_tidy (wait->endpoint);
+}
+
+/* Whether to try this time what is left out after it was in vain. */
+static gboolean
+is_worth_trying (CoprocTrial *self)
+{
+  if (self->n_skip == 0)
+    return TRUE;
+  self->n_skip--;
+  return FALSE;
+}
+
+/* The next ones are left out when it was in vain, twice as many each time. */
+static void
+note_outcome (CoprocTrial *self, gboolean paid, guint max_skip)
+{
+  self->penalty = paid ? 0 : MIN (2 * self->penalty + 1, max_skip);
+  self->n_skip = self->penalty;
+}
+
+/* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
+ * many frames came. */
+static gsize
+linger (CoprocEndpoint *self)
+{
+  const gint64 start = g_get_monotonic_time ();
+
+  do
+    sched_yield ();
+  while (g_get_monotonic_time () - start < LINGER_TIME);
+  return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+}
+
+/* Looks at the link for a short while before the thread sleeps: a message that comes meanwhile costs
+ * no wake-up, neither here nor at the sender. Before a look the processor is offered to others, so that
+ * a peer on the same core can answer; only where messages are often there already the first look comes
+ * first. Returns: whether something came. The poller's, without a lock. */
+static gboolean
+spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
+{
+  gint64 start, now;
+  gsize n_frames = 0;
+
+  if (spin_time == 0 || !is_worth_trying (&self->spinning))
+    return FALSE;
+
+  if (is_worth_trying (&self->lingering))
+    {
+      n_frames = linger (self);
+      note_outcome (&self->lingering, n_frames > 1, MAX_SPIN_SKIP);
+    }
+  else if (is_worth_trying (&self->looking))
+    {
+      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      note_outcome (&self->looking, n_frames > 0, MAX_LOOK_SKIP);
+    }
+
+  start = now = g_get_monotonic_time ();
+  while (n_frames == 0 && now - start < spin_time && (deadline < 0 || now < deadline)
+         && !g_atomic_int_get (&self->woken))
+    {
+      sched_yield ();
+      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      now = n_frames > 0 ? now : g_get_monotonic_time ();
+    }
+  note_outcome (&self->spinning, n_frames > 0, MAX_SPIN_SKIP);
+  return n_frames > 0;
+}
+
+static void
+wait_for_input (CoprocEndpoint *self, gint64 deadline)
+{
+  const guint spin_time = self->spin_time;
+  const gboolean backlog = self->backlog;
+  gboolean was_woken;
+
+  self->poller = g_thread_self ();
+  g_mutex_unlock (&self->lock);
+
+  if (backlog || !spin (self, spin_time, deadline))
+    {
+      if (!backlog)
+        self->transport->ops->wait (self->transport, self->wakeup.read_fd, deadline);
+      coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+    }
+
+  g_mutex_lock (&self->lock);
+  self->poller = NULL;
+  was_woken = self->woken;
+  g_atomic_int_set (&self->woken, FALSE);
+  if (was_woken)
+    coproc_wakeup_clear (&self->wakeup);
+  if (self->n_waiting > 0)
+    g_cond_broadcast (&self->arrived); /* another one polls now */
+}
+
+gboolean
+coproc_endpoint_check_limit_locked (CoprocEndpoint *self, GError **error)
+{
+  if (self->n_queued < 2 * (guint64) self->limits.max_queued_messages
+      && self->queued_bytes < 2 * self->limits.max_queued_bytes)
+    return TRUE;
+
+  g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
+                       "The inbound queues are full of other messages");
+  return FALSE;
+}
+
+gboolean
+coproc_wait_step (CoprocWait *wait, GError **error)
+{
+  CoprocEndpoint *self = wait->endpoint;
+
+  if (g_cancellable_set_error_if_cancelled (wait->cancellable, error))
+    return FALSE;
+  if (wait->deadline >= 0 && (wait->deadline == 0 || g_get_monotonic_time () >= wait->deadline))
+    {
+      g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "Nothing came in time");
+      return FALSE;
+    }
+  if (!coproc_endpoint_check_limit_locked (self, error))
+    return FALSE;
+
+  self->n_blocked++;
+  if (wait->blocked != NULL)
+    g_queue_push_tail_link (&self->blocked, &wait->blocked->link);
+
+  if (self->poller == NULL && self->watch_input && !coproc_endpoint_is_over_locked (self))
+    wait_for_input (self, wait->deadline);
+  else
+    {
+      self->n_waiting++;
+      if (wait->deadline < 0)
+        g_cond_wait (&self->arrived, &self->lock);
+      else
+        g_cond_wait_until (&self->arrived, &self->lock, wait->deadline);
+      self->n_waiting--;
+    }
+
+  if (wait->blocked != NULL)
+    g_queue_unlink (&self->blocked, &wait->blocked->link);
+  self->n_blocked--;
+  return TRUE;
+}
+
+gint64
+coproc_wait_get_deadline (gint64 timeout_us)
+{
+  if (timeout_us <= 0)
+    return timeout_us < 0 ? -1 : 0;
+  return g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
+}
