@@ -25,7 +25,7 @@ coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GE
       self->transport->ops->queue (self->transport, frame);
       deaf = coproc_endpoint_write_locked (self);
     }
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
   coproc_endpoint_note_send (self);
 
   if (deaf)
@@ -43,6 +43,7 @@ coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **err
     return FALSE;
   frame.data = outgoing.data;
   frame.size = outgoing.size;
+  frame.variant = report;
   return coproc_endpoint_send_control (self, &frame, error);
 }
 
@@ -74,6 +75,7 @@ send_fields (CoprocEndpoint *self, CoprocFrameKind kind, GVariantDict *dict, GEr
     .kind = kind,
     .data = g_variant_get_data (fields),
     .size = g_variant_get_size (fields),
+    .variant = fields,
   };
 
   return coproc_endpoint_send_control (self, &frame, error);

@@ -181,14 +181,15 @@ struct _CoprocEndpoint
 CoprocEndpoint *coproc_endpoint_new        (gboolean by_priority);
 CoprocEndpoint *coproc_endpoint_ref        (CoprocEndpoint *self);
 void            coproc_endpoint_unref      (CoprocEndpoint *self);
-/* Takes both fds, also when it fails. */
-gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, int in_fd, int out_fd, GError **error);
+/* Takes @transport. */
+gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, CoprocTransportLink *transport, GError **error);
 void            coproc_endpoint_close      (CoprocEndpoint *self);
 gboolean        coproc_endpoint_flush      (CoprocEndpoint *self, gint64 timeout_us, GError **error);
 void            coproc_endpoint_settle     (CoprocEndpoint *self, const GError *reason);
 void            coproc_endpoint_set_end_func (CoprocEndpoint *self, CoprocEndFunc func, gpointer data, GDestroyNotify notify);
 GError         *coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self);
 gboolean        coproc_endpoint_is_over_locked (CoprocEndpoint *self); /* CLOSING or ENDED */
+gboolean        coproc_endpoint_is_open_locked (CoprocEndpoint *self); /* OPEN or ENDING: messages may be sent */
 /* Nothing can be sent any more: *error says why. Without the lock. */
 gboolean        coproc_endpoint_is_over    (CoprocEndpoint *self, GError **error);
 /* The channel of that name, made when it is not there. (lock) */
@@ -358,6 +359,8 @@ gboolean        coproc_endpoint_send_one   (CoprocEndpoint *self, CoprocOutgoing
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
 /* Writes what the link takes; the write lock is held. TRUE: the peer will never read again. */
 gboolean        coproc_endpoint_write_locked (CoprocEndpoint *self);
+/* Gives the write lock back, and drops what has been written. */
+void            coproc_endpoint_unlock_output (CoprocEndpoint *self);
 /* The background: writes on, lets parked sends go. Without a lock. */
 void            coproc_endpoint_write_on   (CoprocEndpoint *self);
 

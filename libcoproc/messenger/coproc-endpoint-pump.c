@@ -261,6 +261,7 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
             batch_add_message (self, batch, &frame);
           else
             batch_add_control (self, batch, &frame);
+          g_clear_pointer (&frame.variant, g_variant_unref); /* a message has its own reference */
           n_bytes -= MIN (n_bytes, frame.size);
           break;
         case COPROC_RECEIVE_AGAIN:

@@ -101,7 +101,7 @@ check_size_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, GError 
 static gboolean
 check_all_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  if (G_UNLIKELY (self->state != COPROC_ENDPOINT_OPEN))
+  if (G_UNLIKELY (!coproc_endpoint_is_open_locked (self)))
     {
       g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
       return FALSE;
@@ -231,6 +231,21 @@ send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *d
   if (coproc_endpoint_write_locked (self))
     *deaf = TRUE;
   return TRUE;
+}
+
+void
+coproc_endpoint_unlock_output (CoprocEndpoint *self)
+{
+  GPtrArray *spent = NULL;
+
+  if (self->transport != NULL && self->transport->spent->len > 0)
+    {
+      spent = self->transport->spent;
+      self->transport->spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+    }
+  g_mutex_unlock (&self->write_lock);
+  if (spent != NULL)
+    g_ptr_array_unref (spent);
 }
 
 gboolean
@@ -365,7 +380,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
           || (coproc_endpoint_check_limits (self, outgoing, n, &failure)
               && wait_for_room (self, timeout_us, cancellable, &failure)))
          && send_locked (self, outgoing, n, &deaf, &failure);
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
   coproc_endpoint_note_send (self);
 
   if (cancel_id != 0)
@@ -391,11 +406,11 @@ coproc_endpoint_send_one (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError
 static void
 send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
 {
-  g_autoptr (GVariant) payload G_GNUC_UNUSED = g_variant_ref (op->outgoing.payload);
   const gboolean is_call = op->kind == COPROC_OP_CALL;
   CoprocOutgoing outgoing = op->outgoing;
   GError *error = NULL;
 
+  g_ptr_array_add (self->transport->spent, g_variant_ref (outgoing.payload));
   if (send_batch (self, &outgoing, 1, deaf, &error) && is_call)
     return;
 
@@ -425,7 +440,7 @@ coproc_endpoint_send_op (CoprocEndpoint *self, CoprocOp *op)
       coproc_op_place_locked (op, &self->parked);
       g_mutex_unlock (&self->lock);
     }
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
   coproc_endpoint_note_send (self);
 
   if (deaf)
@@ -438,7 +453,7 @@ take_parked (CoprocEndpoint *self)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  if (self->parked.length == 0 || (self->state == COPROC_ENDPOINT_OPEN && !has_room (self)))
+  if (self->parked.length == 0 || (coproc_endpoint_is_open_locked (self) && !has_room (self)))
     return NULL;
   return self->parked.head->data;
 }
@@ -474,7 +489,7 @@ coproc_endpoint_write_on (CoprocEndpoint *self)
     }
   if (has_room (self) || self->output_shut)
     g_cond_broadcast (&self->room);
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
 
   if (deaf)
     coproc_endpoint_peer_deaf (self);

@@ -220,7 +220,7 @@ apply_events_locked (CoprocEndpoint *self)
     g_source_remove_unix_fd (self->source, g_steal_pointer (&self->output_tag));
   else if (self->want_output && self->output_tag == NULL)
     self->output_tag = g_source_add_unix_fd (self->source, ops->get_output_fd (self->transport),
-                                             G_IO_OUT);
+                                             self->transport->output_condition);
   self->polls_output = self->want_output;
 }
 

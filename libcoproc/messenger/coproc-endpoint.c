@@ -97,21 +97,17 @@ coproc_endpoint_unref (CoprocEndpoint *self)
 }
 
 gboolean
-coproc_endpoint_connect (CoprocEndpoint *self, int in_fd, int out_fd, GError **error)
+coproc_endpoint_connect (CoprocEndpoint *self, CoprocTransportLink *transport, GError **error)
 {
-  CoprocTransportLink *transport = NULL;
-
   g_assert (self->state == COPROC_ENDPOINT_NEW);
 
-  if (coproc_wakeup_open (&self->wakeup, error))
-    transport = coproc_pipe_transport_new (in_fd, out_fd, &self->limits, error);
-  if (transport == NULL)
+  if (!coproc_wakeup_open (&self->wakeup, error))
     {
-      coproc_clear_fd (&in_fd);
-      coproc_clear_fd (&out_fd);
+      transport->ops->free (transport);
       return FALSE;
     }
   self->transport = transport;
+  transport->ops->set_limits (transport, &self->limits);
   self->state = COPROC_ENDPOINT_OPEN;
 
   if (coproc_endpoint_source_attach (self, error))
@@ -132,9 +128,14 @@ coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self)
 {
   if (self->end_error != NULL)
     return g_error_copy (self->end_error);
-  return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
-                              self->state == COPROC_ENDPOINT_NEW ? "The messenger is not connected"
-                                                                 : "The connection is ending");
+  return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The messenger is not connected");
+}
+
+/* What is sent while the verdict on the end is awaited counts as sent just before it. */
+gboolean
+coproc_endpoint_is_open_locked (CoprocEndpoint *self)
+{
+  return self->state == COPROC_ENDPOINT_OPEN || self->state == COPROC_ENDPOINT_ENDING;
 }
 
 gboolean
@@ -142,7 +143,7 @@ coproc_endpoint_is_over (CoprocEndpoint *self, GError **error)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  if (self->state == COPROC_ENDPOINT_OPEN)
+  if (coproc_endpoint_is_open_locked (self))
     return FALSE;
   g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
   return TRUE;
@@ -276,6 +277,7 @@ coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
 void
 coproc_endpoint_peer_deaf (CoprocEndpoint *self)
 {
+  g_autoptr (GError) cut = NULL;
   CoprocEndFunc end_func = NULL;
 
   /* Its last words first. */
@@ -289,8 +291,10 @@ coproc_endpoint_peer_deaf (CoprocEndpoint *self)
   g_mutex_lock (&self->read_lock);
   if (!self->input_done)
     {
+      /* A process that dies closes its ends one after the other: the end of the stream may not have come. */
+      self->transport->ops->get_cut (self->transport, &cut);
       self->input_done = TRUE;
-      end_func = coproc_endpoint_end_stream (self, COPROC_END_CUT, NULL);
+      end_func = coproc_endpoint_end_stream (self, COPROC_END_CUT, cut);
     }
   g_mutex_unlock (&self->read_lock);
 
@@ -318,7 +322,7 @@ coproc_endpoint_tidy (CoprocEndpoint *self)
     }
   shut_output = self->output_shut;
   g_cond_broadcast (&self->room);
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
 
   coproc_endpoint_write_on (self); /* lets go of parked sends */
   if (!shut_output)
@@ -371,7 +375,7 @@ coproc_endpoint_close (CoprocEndpoint *self)
       self->transport->ops->queue (self->transport, &goodbye);
     }
   g_cond_broadcast (&self->room); /* who waits to send has waited long enough */
-  g_mutex_unlock (&self->write_lock);
+  coproc_endpoint_unlock_output (self);
 
   coproc_endpoint_write_on (self);
 }

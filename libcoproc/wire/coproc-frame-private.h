@@ -57,8 +57,8 @@ typedef struct
   gsize size;
   /* encoding: (nullable) the owner of data, to be referenced instead of copied.
    * decoding: the payload when it is no `ay` (and not empty by its kind), checked and therefore
-   * trusted by GLib. The decoder owns it until its next call; it holds the memory that it needs, so
-   * a reference to it is all that is needed to keep it. */
+   * trusted by GLib. It holds the memory that it needs. The decoder owns it until its next call; a
+   * transport gives it to the receiver. */
   GVariant *variant;
   /* decoding: the memory that data lies in; reference it to keep data */
   CoprocSlab *slab;

@@ -16,12 +16,12 @@ typedef struct
 } CoprocChunk;
 
 static void
-coproc_chunk_free (gpointer data)
+drop_head (CoprocOutbox *self, GPtrArray *spent)
 {
-  CoprocChunk *chunk = data;
+  CoprocChunk *chunk = g_queue_pop_head (&self->chunks);
 
   if (chunk->variant != NULL)
-    g_variant_unref (chunk->variant);
+    g_ptr_array_add (spent, chunk->variant);
   else
     g_free (chunk->data);
   g_free (chunk);
@@ -35,9 +35,10 @@ coproc_outbox_init (CoprocOutbox *self)
 }
 
 void
-coproc_outbox_clear (CoprocOutbox *self)
+coproc_outbox_clear (CoprocOutbox *self, GPtrArray *spent)
 {
-  g_queue_clear_full (&self->chunks, coproc_chunk_free);
+  while (self->chunks.length > 0)
+    drop_head (self, spent);
   self->size = 0;
 }
 
@@ -84,7 +85,7 @@ coproc_outbox_peek (CoprocOutbox *self, gsize *size)
 }
 
 void
-coproc_outbox_consume (CoprocOutbox *self, gsize size)
+coproc_outbox_consume (CoprocOutbox *self, gsize size, GPtrArray *spent)
 {
   CoprocChunk *chunk = g_queue_peek_head (&self->chunks);
 
@@ -97,5 +98,5 @@ coproc_outbox_consume (CoprocOutbox *self, gsize size)
   if (self->size == 0 && chunk->variant == NULL && chunk->capacity == CHUNK_SIZE)
     chunk->begin = chunk->end = 0;
   else
-    coproc_chunk_free (g_queue_pop_head (&self->chunks));
+    drop_head (self, spent);
 }

@@ -177,7 +177,7 @@ coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
           return COPROC_FLUSH_FAILED;
         }
       status = write_quietly (self, data, size, &n_written, error);
-      coproc_outbox_consume (&self->outbox, n_written);
+      coproc_outbox_consume (&self->outbox, n_written, link->spent);
       link->n_unsent = self->outbox.size;
       if (status == G_IO_STATUS_AGAIN)
         return COPROC_FLUSH_AGAIN;
@@ -225,9 +225,10 @@ coproc_pipe_transport_probe (CoprocTransportLink *link, gboolean *unread)
 
 /* --- reading --- */
 
-static CoprocReceiveResult
-end_of_stream (CoprocPipeTransport *self, GError **error)
+static void
+coproc_pipe_transport_get_cut (CoprocTransportLink *link, GError **error)
 {
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
   gsize n_received, n_announced;
 
   if (coproc_decoder_get_partial (self->decoder, &n_received, &n_announced))
@@ -240,7 +241,6 @@ end_of_stream (CoprocPipeTransport *self, GError **error)
         g_set_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
                      "message cut after %" G_GSIZE_FORMAT " bytes of its header", n_received);
     }
-  return COPROC_RECEIVE_END;
 }
 
 static CoprocReceiveResult
@@ -259,6 +259,8 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
       switch (coproc_decoder_next (self->decoder, frame, error))
         {
         case COPROC_DECODE_FRAME:
+          if (frame->variant != NULL)
+            g_variant_ref (frame->variant);
           return COPROC_RECEIVE_FRAME;
         case COPROC_DECODE_FAILED:
           return COPROC_RECEIVE_FAILED;
@@ -268,7 +270,10 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
         }
 
       if (self->ended)
-        return end_of_stream (self, error);
+        {
+          coproc_pipe_transport_get_cut (link, error);
+          return COPROC_RECEIVE_END;
+        }
       if (*budget == 0)
         return COPROC_RECEIVE_AGAIN;
 
@@ -300,21 +305,7 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
 static void
 coproc_pipe_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
 {
-  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
-  struct pollfd pollfds[] = {
-    { .fd = self->in_fd, .events = POLLIN },
-    { .fd = wake_fd, .events = POLLIN },
-  };
-  gint64 rest = deadline < 0 ? -1 : MAX (deadline - g_get_monotonic_time (), 0);
-
-#if HAVE_PPOLL
-  const struct timespec timeout = { rest / G_USEC_PER_SEC, rest % G_USEC_PER_SEC * 1000 };
-
-  (void) ppoll (pollfds, G_N_ELEMENTS (pollfds), rest < 0 ? NULL : &timeout, NULL);
-#else
-  (void) poll (pollfds, G_N_ELEMENTS (pollfds),
-               rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
-#endif
+  coproc_transport_poll (((CoprocPipeTransport *) link)->in_fd, wake_fd, deadline);
 }
 
 static void
@@ -344,7 +335,7 @@ coproc_pipe_transport_shut_output (CoprocTransportLink *link)
 
   g_clear_pointer (&self->out, g_io_channel_unref);
   coproc_clear_fd (&self->spare_reader);
-  coproc_outbox_clear (&self->outbox);
+  coproc_outbox_clear (&self->outbox, link->spent);
   link->n_unsent = 0;
 }
 
@@ -366,6 +357,7 @@ coproc_pipe_transport_free (CoprocTransportLink *link)
   coproc_pipe_transport_shut_input (link);
   coproc_type_writer_free (self->types);
   coproc_decoder_free (self->decoder);
+  g_ptr_array_unref (link->spent);
   g_free (self);
 }
 
@@ -375,6 +367,7 @@ static const CoprocTransportOps pipe_ops = {
   .flush = coproc_pipe_transport_flush,
   .probe = coproc_pipe_transport_probe,
   .receive = coproc_pipe_transport_receive,
+  .get_cut = coproc_pipe_transport_get_cut,
   .set_limits = coproc_pipe_transport_set_limits,
   .wait = coproc_pipe_transport_wait,
   .get_input_fd = coproc_pipe_transport_get_input_fd,
@@ -399,10 +392,10 @@ open_channel (int fd, GError **error)
   return g_steal_pointer (&channel);
 }
 
-/* Takes both descriptors when it succeeds. */
 CoprocTransportLink *
-coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GError **error)
+coproc_pipe_transport_new (int in_fd, int out_fd, GError **error)
 {
+  static const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
   g_autoptr (GIOChannel) in = open_channel (in_fd, error);
   g_autoptr (GIOChannel) out = in != NULL ? open_channel (out_fd, error) : NULL;
   CoprocPipeTransport *self;
@@ -415,13 +408,15 @@ coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GE
 
   self = g_new0 (CoprocPipeTransport, 1);
   self->link.ops = &pipe_ops;
+  self->link.output_condition = G_IO_OUT;
+  self->link.spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   self->in_fd = in_fd;
   self->out_fd = out_fd;
   self->in = g_steal_pointer (&in);
   self->out = g_steal_pointer (&out);
   g_io_channel_set_close_on_unref (self->in, TRUE);
   g_io_channel_set_close_on_unref (self->out, TRUE);
-  self->decoder = coproc_decoder_new (limits);
+  self->decoder = coproc_decoder_new (&limits);
   self->types = coproc_type_writer_new ();
   self->spare_reader = open_spare_reader (out_fd);
   coproc_outbox_init (&self->outbox);

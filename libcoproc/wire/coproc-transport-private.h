@@ -50,12 +50,15 @@ typedef struct
 
   /* --- read side --- */
 
-  /* The next frame, without waiting. *budget is the number of bytes that may still be read from the
+  /* The next frame, without waiting; its variant is the caller's. *budget is the number of bytes that may still be read from the
    * link in this pass; it goes to 0 as soon as the link has been seen empty. COPROC_RECEIVE_ALL: the
    * link is read until it says itself that it is empty, or has ended. */
   CoprocReceiveResult (*receive)       (CoprocTransportLink  *self,
                                         gsize                *budget,
                                         CoprocFrame          *frame,
+                                        GError              **error);
+  /* Sets error when a frame has come in part, as the end of the stream would. */
+  void                (*get_cut)       (CoprocTransportLink  *self,
                                         GError              **error);
   void                (*set_limits)    (CoprocTransportLink  *self,
                                         const CoprocLimits   *limits);
@@ -77,13 +80,22 @@ typedef struct
 struct _CoprocTransportLink
 {
   const CoprocTransportOps *ops;
+  GIOCondition output_condition; /* immutable: what to poll the output fd for, to know that there is room */
   gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
+  GPtrArray *spent;        /* (owner's write lock) GVariants that are no longer needed, for the owner to drop
+                              when it holds no lock: what frees them may be the application's */
 };
 
 /* Most bytes that are read from a link in one pass: what a pipe can hold. */
 #define COPROC_RECEIVE_BUDGET (1u << 20)
 #define COPROC_RECEIVE_ALL G_MAXSIZE
 
-CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, const CoprocLimits *limits, GError **error);
+/* Takes both fds when it succeeds. The limits are the defaults until they are set. */
+CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, GError **error);
+/* Two ends in one process. FALSE with error set: no descriptors are left. */
+gboolean coproc_memory_transport_new_pair (CoprocTransportLink **one, CoprocTransportLink **other, GError **error);
+
+/* For wait(): until @fd or @wake_fd is readable, or @deadline has come. */
+void     coproc_transport_poll (int fd, int wake_fd, gint64 deadline);
 
 G_END_DECLS

@@ -356,10 +356,14 @@ spawn (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
                                  (GDestroyNotify) coproc_worker_run_unref);
   if (!launch (self, setup, &fds, &pid, error))
     return FALSE;
+  /* As long as this side has the worker's ends open their end cannot be seen. */
+  start_fds_close (&fds);
 
   process = coproc_process_new (pid);
   g_mutex_lock (&self->lock);
   self->process = process;
+  if (self->broken != NULL) /* its first words were wrong, before there was a process to kill */
+    coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
   g_mutex_unlock (&self->lock);
   if (self->tail != NULL && setup->stderr_mode == COPROC_STDERR_MODE_CAPTURE)
     coproc_stderr_tail_start (self->tail, on_stderr_line,

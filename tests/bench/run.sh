@@ -92,25 +92,29 @@ awk -v json="$json" -v rounds="$rounds" '
     print "|---|---|---|---|---|"
     if (json != "") print "[" > json
     row("64 B ping-pong, same core", "pipe round-trip-same-core", "coproc round-trip-same-core", "µs", "<=", 1.4)
-    row("64 B ping-pong, same core, spin-time 0", "pipe round-trip-same-core", "coproc round-trip-same-core-sleeping", "µs", "<=", 1.4)
+    row("64 B ping-pong, same core; pipe with a thread beside", "pipe round-trip-same-core-watched", "coproc round-trip-same-core", "µs", "<=", 1.4)
     row("64 B ping-pong, one core each, both sleep (spin-time 0)", "pipe round-trip-two-cores", "coproc round-trip-two-cores-sleeping", "µs", "<=", 1.4)
+    row("64 B ping-pong, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc round-trip-two-cores", "µs", "<=", 1.4)
     row("64 B ping-pong, one core each, both spin", "pipe round-trip-two-cores-spinning", "coproc round-trip-two-cores", "µs", "", "")
-    row("64 B ping-pong, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc round-trip-two-cores", "µs", "", "")
     row("64 B call and reply, same core", "pipe round-trip-same-core", "coproc call-same-core", "µs", "<=", 1.4)
-    row("64 B call and reply, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc call-two-cores", "µs", "", "")
+    row("64 B call and reply, one core each, libcoproc spins, the pipe sleeps", "pipe round-trip-two-cores", "coproc call-two-cores", "µs", "<=", 1.4)
+    row("64 B one way: send_bytes, received as bytes", "pipe one-way", "coproc bytes-to-bytes", "", ">=", 0.8)
+    row("64 B one way: send_bytes, received as bytes; pipe with a thread beside", "pipe one-way-watched", "coproc bytes-to-bytes", "", ">=", 0.8)
     row("64 B one way: send_bytes, receive_blocking", "pipe one-way", "coproc bytes-to-blocking", "", ">=", 0.8)
-    row("64 B one way: send_bytes, receive_message", "pipe one-way", "coproc bytes-to-message", "", ">=", 0.8)
     row("64 B one way: send_bytes, receive_available", "pipe one-way", "coproc bytes-to-available", "", ">=", 0.8)
     row("64 B one way: send_norequest, receive_blocking", "pipe one-way", "coproc variant-to-blocking", "", ">=", 0.8)
     row("64 B one way: send_norequest, receive_available", "pipe one-way", "coproc variant-to-available", "", ">=", 0.8)
-    row("64 B one way: send_request_multiple", "pipe one-way", "coproc multiple", "", ">=", 3)
-    row("64 B one way: send_request_multiple, beside a batched pipe", "pipe one-way-batched", "coproc multiple", "", "", "")
-    row("64 requests of 64 B in flight", "pipe in-flight", "coproc in-flight", "", ">=", 0.5)
+    row("64 B one way: send_request_multiple, received as bytes", "pipe one-way", "coproc multiple-to-bytes", "", ">=", 3)
+    row("64 B one way: send_request_multiple, receive_available", "pipe one-way", "coproc multiple-to-available", "", ">=", 3)
+    row("64 requests of 64 B in flight, one call each", "pipe in-flight", "coproc in-flight", "", ">=", 0.5)
+    row("64 requests of 64 B in flight, sent in batches, as bytes", "pipe in-flight", "coproc in-flight-batch", "", ">=", 0.5)
+    row("64 requests of 64 B in flight, sent in batches, as bytes; pipe with a thread beside", "pipe in-flight-watched", "coproc in-flight-batch", "", ">=", 0.5)
     row("1 MiB one way", "pipe large", "coproc large", "MiB/s", ">=", 0.8)
     row("receives of 100,000 queued, 4 priorities", "", "coproc priority-4", "", ">=", 1e6, "value")
     row("receives of 100,000 queued, all priorities distinct", "", "coproc priority-distinct", "", ">=", 1e6, "value")
     row("start to first reply, 512 MiB resident (beside: small host)", "coproc spawn-small", "coproc spawn-512-mib", "ms", "<=", 1.4)
     row("start to first reply (beside: fork and exec), 512 MiB resident", "coproc fork-512-mib", "coproc spawn-512-mib", "ms", "", "")
     if (json != "") { print "\n]" > json; close(json) }
-    printf "\nMedians of %d interleaved rounds; both processes pinned.\n", rounds
+    printf "\nMedians of %d interleaved rounds; both processes pinned. A thread beside: each process of the\n", rounds
+    printf "bare pipe has a second thread that polls it, to know when the other one is gone.\n"
   }' "$results"

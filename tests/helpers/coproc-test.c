@@ -7,6 +7,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#ifdef COPROC_TEST_MEMORY
+#include "messenger/coproc-messenger-private.h"
+#endif
+
 #define SLOWNESS 20      /* how much longer a deadline is when everything is slow */
 #define SETTLE_MS 10000  /* how long threads and descriptors may take to go away */
 
@@ -286,7 +290,13 @@ coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger 
 {
   g_autoptr(GError) error = NULL;
 
+#ifdef COPROC_TEST_MEMORY
+  g_assert_true (coproc_messenger_new_memory_pair (type, worker_end, host_end, &error));
+  g_assert_true (coproc_messenger_send_hello (*worker_end, NULL, &error));
+  g_assert_true (coproc_messenger_send_hello (*host_end, NULL, &error));
+#else
   g_assert_true (coproc_messenger_new_pair (type, worker_end, host_end, &error));
+#endif
   g_assert_no_error (error);
 }
 

@@ -281,6 +281,7 @@ assert_cut (CoprocMessenger *messenger, guint offset, const char *cause, GPid pi
     {
       g_autofree char *cut = g_strdup_printf ("%u", offset % FRAME_SIZE);
 
+      g_test_message ("%u bytes: %s", offset, error->message);
       g_assert_nonnull (strstr (error->message, cut));
     }
 }

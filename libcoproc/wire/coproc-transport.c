@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#include "wire/coproc-transport-private.h"
+
+#include <poll.h>
+
+#include "coproc-config.h"
+
+void
+coproc_transport_poll (int fd, int wake_fd, gint64 deadline)
+{
+  struct pollfd pollfds[] = {
+    { .fd = fd, .events = POLLIN },
+    { .fd = wake_fd, .events = POLLIN },
+  };
+  gint64 rest = deadline < 0 ? -1 : MAX (deadline - g_get_monotonic_time (), 0);
+
+#if HAVE_PPOLL
+  const struct timespec timeout = { rest / G_USEC_PER_SEC, rest % G_USEC_PER_SEC * 1000 };
+
+  (void) ppoll (pollfds, G_N_ELEMENTS (pollfds), rest < 0 ? NULL : &timeout, NULL);
+#else
+  (void) poll (pollfds, G_N_ELEMENTS (pollfds),
+               rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
+#endif
+}
