@@ -5,16 +5,22 @@
  * "SEED,PERCENT": so often a read or write is short, is interrupted, or, where the descriptor is
  * non-blocking, would block; and a poll is interrupted. COPROC_TEST_PIPE is the size in bytes that
  * pipes have, whatever a program asks for.
+ *
+ * What a pipe promises is kept, because programs that are about to die, and those that read what
+ * they have left, rely on it: an empty pipe takes up to PIPE_BUF bytes at once, and the read of one
+ * that nobody can write to any more does not block.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -92,8 +98,22 @@ draw (void)
   return value ^ (value >> 31);
 }
 
+static int
+is_promised (int fd, Fault fault, size_t n_written)
+{
+  struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+  int n_queued = 1;
+
+  if (n_written > 0)
+    return fault != FAULT_INTERRUPTED && n_written <= PIPE_BUF
+           && ioctl (fd, FIONREAD, &n_queued) == 0 && n_queued == 0;
+  return fault == FAULT_WOULD_BLOCK && real_poll (&poll_fd, 1, 0) == 1
+         && (poll_fd.revents & POLLHUP) != 0;
+}
+
+/* For a write of @n_written bytes; 0: a read. */
 static Fault
-choose (int fd)
+choose (int fd, size_t n_written)
 {
   struct stat info;
   int saved = errno;
@@ -104,6 +124,8 @@ choose (int fd)
     {
       flags = real_fcntl (fd, F_GETFL);
       fault = (Fault) (FAULT_SHORT + draw () % ((flags & O_NONBLOCK) != 0 ? 3 : 2));
+      if (is_promised (fd, fault, n_written))
+        fault = FAULT_NONE;
     }
   errno = saved;
   return fault;
@@ -130,7 +152,7 @@ shorten (Fault fault, size_t size)
 ssize_t
 shim_read (int fd, void *data, size_t size)
 {
-  Fault fault = choose (fd);
+  Fault fault = choose (fd, 0);
 
   return fail_with (fault) < 0 ? -1 : real_read (fd, data, shorten (fault, size));
 }
@@ -138,21 +160,28 @@ shim_read (int fd, void *data, size_t size)
 ssize_t
 shim_write (int fd, const void *data, size_t size)
 {
-  Fault fault = choose (fd);
+  Fault fault = choose (fd, size);
 
   return fail_with (fault) < 0 ? -1 : real_write (fd, data, shorten (fault, size));
+}
+
+static size_t
+get_total (const struct iovec *parts, int n)
+{
+  size_t total = 0;
+
+  for (int i = 0; i < n; i++)
+    total += parts[i].iov_len;
+  return total;
 }
 
 /* Copies @n parts to @out, cut in the middle of one. Returns: how many are left */
 static int
 shorten_parts (struct iovec *out, const struct iovec *parts, int n)
 {
-  size_t total = 0, left;
+  size_t left = shorten (FAULT_SHORT, get_total (parts, n));
   int count = 0;
 
-  for (int i = 0; i < n; i++)
-    total += parts[i].iov_len;
-  left = shorten (FAULT_SHORT, total);
   while (count < n && left > 0)
     {
       out[count] = parts[count];
@@ -168,7 +197,7 @@ ssize_t
 shim_readv (int fd, const struct iovec *parts, int n)
 {
   struct iovec some[MAX_IOV];
-  Fault fault = choose (fd);
+  Fault fault = choose (fd, 0);
 
   if (fail_with (fault) < 0)
     return -1;
@@ -181,7 +210,7 @@ ssize_t
 shim_writev (int fd, const struct iovec *parts, int n)
 {
   struct iovec some[MAX_IOV];
-  Fault fault = choose (fd);
+  Fault fault = choose (fd, get_total (parts, n));
 
   if (fail_with (fault) < 0)
     return -1;
