@@ -145,7 +145,8 @@ fi
 
 note "Some tests with valgrind"
 if command -v valgrind >/dev/null; then
-  run "$build/test" testlog-valgrind --setup valgrind channel frame message pending messenger
+  run "$build/test" testlog-valgrind --setup valgrind channel frame message pending \
+    messenger messenger-receive messenger-requests
 else
   echo "valgrind is not installed"
   skipped=$((skipped + 1))

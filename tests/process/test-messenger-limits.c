@@ -3,21 +3,7 @@
  *
  * Every limit of a connection one below, at and one above its value, and both directions full.
  */
-#include "messenger-util.h"
-
-static CoprocMessenger *worker, *host;
-
-static void
-open_pair (GType type)
-{
-  coproc_test_new_pair (type, &worker, &host);
-}
-
-static void
-close_pair (void)
-{
-  coproc_test_finalize_pair (g_steal_pointer (&worker), g_steal_pointer (&host));
-}
+#include "messenger-pair.h"
 
 static gboolean
 send_bytes (CoprocMessenger *self, gsize size, const char *channel, GError **error)

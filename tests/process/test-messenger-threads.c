@@ -3,26 +3,12 @@
  *
  * Many threads on one messenger.
  */
-#include "messenger-util.h"
+#include "messenger-pair.h"
 
 #include <string.h>
 
 #define N_SENDERS 8
 #define N_RECEIVERS 4
-
-static CoprocMessenger *worker, *host;
-
-static void
-open_pair (GType type)
-{
-  coproc_test_new_pair (type, &worker, &host);
-}
-
-static void
-close_pair (void)
-{
-  coproc_test_finalize_pair (g_steal_pointer (&worker), g_steal_pointer (&host));
-}
 
 /* --- the crowd: 8 threads send, 4 receive --- */
 

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The ways to receive: all that is there, from any channel, until a time or a cancellation, and by
+ * polling a file descriptor.
+ */
+#include "messenger-pair.h"
+
+static void
+test_receive_available (void)
+{
+  g_autoptr(GError) error = NULL;
+  GVariant **some;
+  gsize n = 99;
+
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  some = coproc_messenger_receive_available (worker, "x", &n, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (some);
+  g_assert_cmpuint (n, ==, 0);
+  g_assert_null (some[0]);
+  g_free (some);
+
+  send_text_at (host, "2", "x", 2);
+  send_text_at (host, "1", "x", 1);
+  send_text (host, "other", "y");
+  some = coproc_messenger_receive_available (worker, "x", &n, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n, ==, 2);
+  assert_text (some[0], "1");
+  assert_text (some[1], "2");
+  g_assert_null (some[2]);
+  g_variant_unref (some[0]);
+  g_variant_unref (some[1]);
+  g_free (some);
+  assert_receive (worker, "y", "other");
+  close_pair ();
+}
+
+static void
+test_receive_any (void)
+{
+  const char *channels[] = { "a", NULL, "b" };
+  guint seen = 0;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_any (worker, 0, NULL, err));
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    {
+      send_text (host, "1", channels[i]);
+      send_text (host, "2", channels[i]);
+    }
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (channels); i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(CoprocMessage) message = coproc_messenger_receive_any (worker, -1, NULL, &error);
+      const char *channel;
+
+      g_assert_no_error (error);
+      channel = coproc_message_get_channel (message);
+      seen += channel == NULL ? 1 : channel[0] == 'a' ? 16 : 256;
+    }
+  g_assert_cmphex (seen, ==, 0x222);
+  g_assert_cmpuint (coproc_messenger_messages_received (worker, "a"), ==, 2);
+  close_pair ();
+}
+
+static void
+test_timeouts (void)
+{
+  gint64 start;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  send_text (host, "elsewhere", "y");
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_message (worker, "x", 0, NULL, err));
+  start = g_get_monotonic_time ();
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_message (worker, "x", 20000, NULL, err));
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 20000);
+  assert_send (coproc_messenger_await_available (worker, 0, NULL, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_await_available (host, 0, NULL, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_await_available (host, 1000, NULL, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_any (host, 1000, NULL, err));
+  assert_receive (worker, "y", "elsewhere");
+  close_pair ();
+}
+
+static void
+test_cancelled (void)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  g_cancellable_cancel (cancellable);
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_receive_blocking (worker, "x", cancellable, err));
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_receive_message (worker, "x", -1, cancellable, err));
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_receive_any (worker, -1, cancellable, err));
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_await_available (worker, -1, cancellable, err));
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_call (host, text ("q"), "x", -1, cancellable, err));
+  g_assert_cmpuint (coproc_messenger_remaining (host, "x"), ==, 0);
+  assert_send (coproc_messenger_send_request (host, text ("q"), "x", err));
+  assert_fails (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                coproc_messenger_receive_remaining (host, "x", cancellable, err));
+  g_assert_cmpuint (coproc_messenger_remaining (host, "x"), ==, 1);
+  close_pair ();
+}
+
+/* try_receive() and get_fd() are enough to wait in any loop, for any number of channels. */
+static void
+test_fd (void)
+{
+  GPollFD poll_fd;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  poll_fd = (GPollFD) { .fd = coproc_messenger_get_fd (worker), .events = G_IO_IN };
+  g_assert_cmpint (poll_fd.fd, >=, 0);
+  g_assert_cmpint (coproc_messenger_get_fd (worker), ==, poll_fd.fd);
+
+  for (guint i = 0; i < 10; i++)
+    {
+      const char *channel = i % 2 ? "x" : "y";
+      g_autoptr(GVariant) payload = NULL;
+
+      g_assert_null (coproc_messenger_try_receive (worker, "x", NULL));
+      g_assert_null (coproc_messenger_try_receive (worker, "y", NULL));
+      g_assert_cmpint (g_poll (&poll_fd, 1, 0), ==, 0);
+      send_text (host, "wake", channel);
+      g_assert_cmpint (g_poll (&poll_fd, 1, 10000), ==, 1);
+      payload = coproc_messenger_try_receive (worker, channel, NULL);
+      assert_text (payload, "wake");
+    }
+
+  g_assert_null (coproc_messenger_try_receive (worker, "x", NULL));
+  coproc_messenger_close (host);
+  g_assert_cmpint (g_poll (&poll_fd, 1, 10000), ==, 1);
+  assert_fails (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                coproc_messenger_try_receive (worker, "x", err));
+  close_pair ();
+}
+
+int
+main (int argc, char **argv)
+{
+  coproc_test_init (&argc, &argv);
+
+  coproc_test_add ("/coproc/messenger/receive-available", test_receive_available);
+  coproc_test_add ("/coproc/messenger/receive-any", test_receive_any);
+  coproc_test_add ("/coproc/messenger/timeouts", test_timeouts);
+  coproc_test_add ("/coproc/messenger/cancelled", test_cancelled);
+  coproc_test_add ("/coproc/messenger/fd", test_fd);
+
+  return g_test_run ();
+}
