@@ -1,114 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * The shipped plugins, as a host uses them.
+ * The shipped plugins, as a host uses them: `echo`, and of `text` what answers requests.
  */
-#include <coproc.h>
+#include "plugins-util.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#include <glib/gstdio.h>
-
-#define PATIENCE (30 * G_TIME_SPAN_SECOND)
-
-typedef struct
-{
-  CoprocWorkerResource *worker;
-  CoprocMessenger *messenger; /* (transfer none) */
-  char *dir;
-  char *path;                 /* of a file in it */
-} Fixture;
-
-static void
-set_up (Fixture       *f,
-        gconstpointer  data)
-{
-  g_autoptr(GError) error = NULL;
-
-  f->dir = g_dir_make_tmp ("test-plugins-XXXXXX", &error);
-  g_assert_no_error (error);
-  f->path = g_build_filename (f->dir, "file", NULL);
-}
-
-static void
-start (Fixture    *f,
-       const char *plugin,
-       const char *entry_point,
-       GVariant   *arguments)
-{
-  g_autoptr(GError) error = NULL;
-
-  f->worker = coproc_worker_resource_new (plugin, entry_point);
-  coproc_worker_resource_start (f->worker, arguments, NULL, &error);
-  g_assert_no_error (error);
-  f->messenger = coproc_worker_resource_get_messenger (f->worker);
-}
-
-static void
-tear_down (Fixture       *f,
-           gconstpointer  data)
-{
-  g_autoptr(GError) error = NULL;
-
-  if (f->worker != NULL)
-    {
-      coproc_worker_resource_stop (f->worker, PATIENCE, &error);
-      g_assert_no_error (error);
-      g_clear_object (&f->worker);
-    }
-  g_unlink (f->path);
-  g_assert_cmpint (g_rmdir (f->dir), ==, 0);
-  g_free (f->dir);
-  g_free (f->path);
-}
-
-static void
-write_file (Fixture    *f,
-            const char *data,
-            gssize      length)
-{
-  g_autoptr(GError) error = NULL;
-
-  g_file_set_contents (f->path, data, length, &error);
-  g_assert_no_error (error);
-}
-
-static void
-append_file (Fixture    *f,
-             const char *data)
-{
-  FILE *file = g_fopen (f->path, "a");
-
-  g_assert_nonnull (file);
-  g_assert_cmpint (fputs (data, file), >=, 0);
-  g_assert_cmpint (fclose (file), ==, 0);
-}
-
-/* Parses @text, which may name the file as %s. */
-static GVariant *
-parse (Fixture    *f,
-       const char *text)
-{
-  g_autoptr(GError) error = NULL;
-  g_auto(GStrv) parts = g_strsplit (text, "%s", -1);
-  g_autofree char *full = g_strjoinv (f->path, parts);
-  GVariant *value = g_variant_parse (NULL, full, NULL, NULL, &error);
-
-  g_assert_no_error (error);
-  return value;
-}
-
-static GVariant *
-call (Fixture   *f,
-      GVariant  *payload,
-      GError   **error)
-{
-  GVariant *reply = coproc_messenger_call (f->messenger, payload, NULL, PATIENCE, NULL, error);
-
-  g_variant_unref (payload);
-  return reply;
-}
 
 static void
 assert_variant (GVariant   *value,
@@ -117,19 +14,6 @@ assert_variant (GVariant   *value,
   g_autofree char *printed = g_variant_print (value, FALSE);
 
   g_assert_cmpstr (printed, ==, expected);
-}
-
-static void
-assert_received (Fixture    *f,
-                 const char *channel,
-                 const char *expected)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(CoprocMessage) message =
-    coproc_messenger_receive_message (f->messenger, channel, PATIENCE, NULL, &error);
-
-  g_assert_no_error (error);
-  g_assert_cmpstr (g_variant_get_string (coproc_message_get_payload (message), NULL), ==, expected);
 }
 
 /* --- echo --- */
@@ -324,15 +208,6 @@ test_grep_long_line (Fixture       *f,
   g_assert_cmpuint (n_characters, ==, 100000);
 }
 
-typedef struct
-{
-  const char *entry_point;
-  const char *payload;
-  GQuark domain;
-  int code;
-  const char *says;
-} BadRequest;
-
 static void
 test_bad_requests (Fixture       *f,
                    gconstpointer  data)
@@ -369,172 +244,6 @@ test_bad_requests (Fixture       *f,
     }
 }
 
-/* --- text tail --- */
-
-/* Waits until the worker has looked at the file once more since this was called. */
-static guint64
-tail_offset (Fixture *f)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GVariant) reply = call (f, g_variant_ref_sink (g_variant_new_string ("")), &error);
-  guint64 offset = 0;
-
-  g_assert_no_error (error);
-  g_assert_true (g_variant_lookup (reply, "offset", "t", &offset));
-  return offset;
-}
-
-static void
-test_tail (Fixture       *f,
-           gconstpointer  data)
-{
-  g_autoptr(GError) error = NULL;
-
-  g_test_summary ("Only what is appended, only when the line is whole, and the rest at the close");
-  write_file (f, "before\nhalf ", -1);
-  start (f, "text", "tail", parse (f, "{'path': <b'%s'>}"));
-  g_assert_cmpuint (tail_offset (f), ==, 12);
-
-  append_file (f, "line\nsecond\nthi");
-  assert_received (f, "lines", "line");
-  assert_received (f, "lines", "second");
-  g_assert_cmpuint (tail_offset (f), ==, 27);
-  g_assert_cmpint (coproc_messenger_available (f->messenger, "lines", &error), ==, 0);
-  append_file (f, "rd\n\xff\nlast");
-  assert_received (f, "lines", "third");
-  assert_received (f, "lines", "\xef\xbf\xbd");
-
-  append_file (f, ", really");
-  coproc_worker_resource_join (f->worker, PATIENCE, NULL, &error);
-  g_assert_no_error (error);
-  assert_received (f, "lines", "last, really");
-  g_assert_cmpint (coproc_worker_resource_get_exit_status (f->worker), ==, 0);
-}
-
-static void
-test_tail_truncated (Fixture       *f,
-                     gconstpointer  data)
-{
-  write_file (f, "", -1);
-  start (f, "text", "tail", parse (f, "{'path': <'%s'>, 'from-start': <true>}"));
-  append_file (f, "one\ntwo");
-  assert_received (f, "lines", "one");
-
-  g_assert_cmpint (truncate (f->path, 0), ==, 0);
-  assert_received (f, "warnings", "truncated");
-  append_file (f, "3\n");
-  assert_received (f, "lines", "two");
-  assert_received (f, "lines", "3");
-}
-
-static void
-test_tail_rotated (Fixture       *f,
-                   gconstpointer  data)
-{
-  g_autofree char *old = g_strconcat (f->path, ".1", NULL);
-
-  g_test_summary ("The old file is read to its end, the new one from its start");
-  write_file (f, "one\n", -1);
-  start (f, "text", "tail", parse (f, "{'path': <'%s'>, 'from-start': <true>}"));
-  assert_received (f, "lines", "one");
-
-  append_file (f, "two\nthree");
-  g_assert_cmpint (g_rename (f->path, old), ==, 0);
-  append_file (f, "four\n");
-  assert_received (f, "warnings", "vanished");
-  assert_received (f, "warnings", "reappeared");
-  assert_received (f, "lines", "two");
-  assert_received (f, "lines", "three");
-  assert_received (f, "lines", "four");
-  g_assert_cmpint (g_unlink (old), ==, 0);
-}
-
-static void
-test_tail_vanished (Fixture       *f,
-                    gconstpointer  data)
-{
-  g_autofree char *old = g_strconcat (f->path, ".1", NULL);
-
-  g_test_summary ("A file without a name is still read; under its name again it is not read anew");
-  write_file (f, "one\n", -1);
-  start (f, "text", "tail", parse (f, "{'path': <'%s'>}"));
-  tail_offset (f);
-
-  g_assert_cmpint (g_rename (f->path, old), ==, 0);
-  assert_received (f, "warnings", "vanished");
-  g_assert_cmpint (g_rename (old, f->path), ==, 0);
-  assert_received (f, "warnings", "reappeared");
-  append_file (f, "two\n");
-  assert_received (f, "lines", "two");
-
-  g_assert_cmpint (g_unlink (f->path), ==, 0);
-  assert_received (f, "warnings", "vanished");
-  write_file (f, "three\n", -1);
-  assert_received (f, "warnings", "reappeared");
-  assert_received (f, "lines", "three");
-}
-
-static void
-test_tail_much (Fixture       *f,
-                gconstpointer  data)
-{
-  g_autoptr(GString) bytes = g_string_new (NULL);
-
-  g_test_summary ("Many lines, one of them longer than what is held of one");
-  for (guint i = 0; i < 20000; i++)
-    g_string_append_printf (bytes, "%u\n", i);
-  for (guint i = 0; i < 65536 + 3; i++)
-    g_string_append_c (bytes, 'x');
-  write_file (f, bytes->str, bytes->len);
-  start (f, "text", "tail", parse (f, "{'path': <'%s'>, 'from-start': <true>}"));
-  append_file (f, "y\n");
-
-  for (guint i = 0; i < 20000; i++)
-    {
-      g_autofree char *number = g_strdup_printf ("%u", i);
-
-      assert_received (f, "lines", number);
-    }
-  bytes->str[bytes->len - 3] = '\0';
-  assert_received (f, "lines", bytes->str + bytes->len - 3 - 65536);
-  assert_received (f, "lines", "xxxy");
-}
-
-static void
-test_tail_bad_arguments (Fixture       *f,
-                         gconstpointer  data)
-{
-  const BadRequest rows[] = {
-    { "tail", NULL, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "path" },
-    { "tail", "@a{sv} {}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "path" },
-    { "tail", "{'path': <@as []>}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "path" },
-    { "tail", "{'path': <'/etc/passwd'>, 'from-start': <1>}", COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
-      "from-start" },
-    { "tail", "{'path': <'/nonesuch'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
-    { "tail", "{'path': <b'/nonesuch\\377'>}", G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "/nonesuch" },
-    { "tail", "{'path': <'/'>}", G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "regular" },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
-    {
-      g_autoptr(GError) error = NULL;
-      g_autoptr(CoprocMessage) message = NULL;
-      g_autoptr(GVariant) arguments = rows[i].payload != NULL ? parse (f, rows[i].payload) : NULL;
-
-      g_clear_object (&f->worker);
-      start (f, "text", "tail", arguments);
-      message = coproc_messenger_receive_message (f->messenger, "lines", PATIENCE, NULL, &error);
-      g_assert_null (message);
-      g_assert_error (error, rows[i].domain, rows[i].code);
-      g_assert_nonnull (strstr (error->message, rows[i].says));
-      coproc_worker_resource_join (f->worker, PATIENCE, NULL, NULL);
-      g_assert_cmpint (coproc_worker_resource_get_exit_status (f->worker), ==, 1);
-    }
-}
-
-#define ADD(path, function) \
-  g_test_add ("/coproc/plugins/" path, Fixture, NULL, set_up, function, tear_down)
-
 int
 main (int    argc,
       char **argv)
@@ -549,11 +258,5 @@ main (int    argc,
   ADD ("text/grep-truncates", test_grep_truncates);
   ADD ("text/grep-long-line", test_grep_long_line);
   ADD ("text/bad-requests", test_bad_requests);
-  ADD ("text/tail", test_tail);
-  ADD ("text/tail-truncated", test_tail_truncated);
-  ADD ("text/tail-rotated", test_tail_rotated);
-  ADD ("text/tail-vanished", test_tail_vanished);
-  ADD ("text/tail-much", test_tail_much);
-  ADD ("text/tail-bad-arguments", test_tail_bad_arguments);
   return g_test_run ();
 }
