@@ -286,11 +286,11 @@ set_child_error (Inspection *self, const char *plugin, gboolean in_time, GError 
 
   if (!in_time)
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDSHAKE_TIMEOUT,
-                 "Plugin “%s” was not loaded within %d s%s%s", plugin,
+                 "Plugin '%s' was not loaded within %d s%s%s", plugin,
                  (int) (DEADLINE_US / G_USEC_PER_SEC), intro, text);
   else
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-                 "Process %d died while loading plugin “%s”: %s%s%s",
+                 "Process %d died while loading plugin '%s': %s%s%s",
                  (int) coproc_process_get_pid (self->process), plugin, how, intro, text);
 }
 

@@ -22,7 +22,7 @@ extern const ElfW (Ehdr) __ehdr_start __attribute__ ((visibility ("hidden")));
 static gboolean
 refuse (GError **error, const char *path, const char *why)
 {
-  g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED, "Plugin file “%s” %s", path, why);
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED, "Plugin file '%s' %s", path, why);
   return FALSE;
 }
 
@@ -97,7 +97,7 @@ coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor,
   if (descriptor->magic != COPROC_PLUGIN_MAGIC)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_ABI,
-                   "Plugin “%s” has a descriptor of another kind", path);
+                   "Plugin '%s' has a descriptor of another kind", path);
       return FALSE;
     }
   if (descriptor->abi != COPROC_PLUGIN_ABI
@@ -106,7 +106,7 @@ coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor,
     {
       g_set_error (
           error, COPROC_ERROR, COPROC_ERROR_PLUGIN_ABI,
-          "Plugin “%s” was built for plugin interface %u (sizes %u, %u); this is %u (%zu, %zu)",
+          "Plugin '%s' was built for plugin interface %u (sizes %u, %u); this is %u (%zu, %zu)",
           path, descriptor->abi, descriptor->descriptor_size, descriptor->entry_size,
           COPROC_PLUGIN_ABI, sizeof (CoprocPluginDescriptor), sizeof (CoprocPluginEntry));
       return FALSE;
@@ -146,7 +146,7 @@ open_module (int fd, const char *path, GError **error)
   module = g_module_open_full (has_proc ? by_fd : path, G_MODULE_BIND_LOCAL, &local_error);
   if (module == NULL)
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-                 "Plugin file “%s” cannot be loaded: %s", path, local_error->message);
+                 "Plugin file '%s' cannot be loaded: %s", path, local_error->message);
 
   return module;
 }
@@ -171,7 +171,7 @@ coproc_plugin_load (const char *plugin, GError **error)
   if (!g_module_symbol (self->module, COPROC_PLUGIN_DESCRIPTOR_SYMBOL, &symbol) || symbol == NULL)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_SYMBOL,
-                   "“%s” is not a plugin: it has no symbol “%s”", self->path,
+                   "'%s' is not a plugin: it has no symbol '%s'", self->path,
                    COPROC_PLUGIN_DESCRIPTOR_SYMBOL);
       return NULL;
     }
@@ -197,7 +197,7 @@ coproc_loaded_plugin_find (CoprocLoadedPlugin *self, const char *entry_point, GE
       return &self->descriptor->entries[i];
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_SYMBOL,
-               "Plugin “%s” (%s) has no entry point “%s”", self->descriptor->name, self->path,
+               "Plugin '%s' (%s) has no entry point '%s'", self->descriptor->name, self->path,
                entry_point);
   return NULL;
 }

@@ -69,14 +69,14 @@ set_open_error (GError **error, const char *path, int errsv)
 
   g_set_error (error, COPROC_ERROR,
                missing ? COPROC_ERROR_PLUGIN_NOT_FOUND : COPROC_ERROR_PLUGIN_REFUSED,
-               "Plugin file “%s” cannot be opened: %s", path, g_strerror (errsv));
+               "Plugin file '%s' cannot be opened: %s", path, g_strerror (errsv));
 }
 
 static gboolean
 refuse (GError **error, const char *path, const char *component, const char *why)
 {
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-               "Plugin file “%s” is refused: “%s” %s", path, component, why);
+               "Plugin file '%s' is refused: '%s' %s", path, component, why);
   return FALSE;
 }
 
@@ -239,7 +239,7 @@ open_name (const char *name, char **path, GError **error)
 
   tried = g_strjoinv (":", dirs);
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_NOT_FOUND,
-               "No plugin “%s” in %s", name, tried);
+               "No plugin '%s' in %s", name, tried);
   return -1;
 }
 
@@ -252,7 +252,7 @@ coproc_plugin_open_file (const char *plugin, char **path, GError **error)
   if (*plugin == '\0' || *plugin == '.' || (*plugin != '/' && strchr (plugin, '/') != NULL))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-                   "“%s” is neither the name of a plugin nor an absolute path", plugin);
+                   "'%s' is neither the name of a plugin nor an absolute path", plugin);
       return -1;
     }
   if (*plugin != '/')
@@ -261,7 +261,7 @@ coproc_plugin_open_file (const char *plugin, char **path, GError **error)
   if (!g_str_has_suffix (plugin, ".so"))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-                   "Plugin file “%s” does not end in “.so”", plugin);
+                   "Plugin file '%s' does not end in '.so'", plugin);
       return -1;
     }
   fd = open_path (plugin, error);

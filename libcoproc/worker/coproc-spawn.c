@@ -35,7 +35,7 @@ coproc_spawn_dup_helper_path (void)
 static gboolean
 set_spawn_error (GError **error, const char *path, int errsv)
 {
-  g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "Starting “%s” failed: %s", path,
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "Starting '%s' failed: %s", path,
                g_strerror (errsv));
   return FALSE;
 }
@@ -156,7 +156,7 @@ launch_child (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid,
       && !g_file_test (launch->working_directory, G_FILE_TEST_IS_DIR))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN,
-                   "Starting “%s” failed: the working directory “%s” is not a directory",
+                   "Starting '%s' failed: the working directory '%s' is not a directory",
                    launch->argv[0], launch->working_directory);
       return FALSE;
     }

@@ -55,9 +55,9 @@ coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error)
     return TRUE;
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-               "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "“" : "",
+               "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "'" : "",
                value != NULL ? value : "not set",
-               value != NULL ? "”, not two open descriptors" : "");
+               value != NULL ? "', not two open descriptors" : "");
   return FALSE;
 }
 
@@ -158,7 +158,7 @@ get_arguments (GVariant *hello, GVariant **arguments, GError **error)
   if (value != NULL && !g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
-                   "A worker's arguments are of type “a{sv}”, not “%s”",
+                   "A worker's arguments are of type 'a{sv}', not '%s'",
                    g_variant_get_type_string (value));
       return FALSE;
     }

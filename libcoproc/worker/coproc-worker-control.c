@@ -53,7 +53,7 @@ check_start_locked (CoprocWorkerResource *self, GVariant *arguments, GError **er
                          "This version of the library has no shared-memory transport");
   else if (arguments != NULL && !g_variant_is_of_type (arguments, G_VARIANT_TYPE_VARDICT))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
-                 "A worker's arguments are of type “a{sv}”, not “%s”",
+                 "A worker's arguments are of type 'a{sv}', not '%s'",
                  g_variant_get_type_string (arguments));
   else if (arguments != NULL && g_variant_get_size (arguments) > limits.max_variant_size)
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE,

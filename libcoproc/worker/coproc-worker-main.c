@@ -46,7 +46,7 @@ call_task (const CoprocPluginEntry *entry,
     return g_variant_take_ref (result);
 
   if (error != NULL && *error == NULL)
-    g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER, "Task “%s” failed without an error",
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER, "Task '%s' failed without an error",
                  entry->name);
   return NULL;
 }
@@ -149,7 +149,7 @@ run_entry (const CoprocPluginEntry *entry,
     return TRUE;
   if (local_error == NULL)
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER,
-                 "Entry point “%s” failed without an error", entry->name);
+                 "Entry point '%s' failed without an error", entry->name);
   else
     g_propagate_error (error, g_steal_pointer (&local_error));
 
