@@ -17,18 +17,29 @@ for package; do
 done
 [ -n "$missing" ] || exit 0
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# give_up REASON: what the user can do about it comes last.
+give_up () {
+  cat "$log" >&2
+  echo "$1 As root, run:" >&2
+  echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
+  exit 1
+}
+
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null; then
-    echo "As root, run: apt-get install$missing" >&2
-    exit 1
-  fi
+  command -v sudo >/dev/null \
+    || give_up "Packages are missing, and there is no sudo to install them."
   as_root=sudo
 fi
 
 echo "Installing:$missing"
-$as_root apt-get -qq update
 # The names are a list of words.
 # shellcheck disable=SC2086
-$as_root env DEBIAN_FRONTEND=noninteractive \
-  apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $missing >/dev/null
+{
+  $as_root apt-get -qq update \
+    && $as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install $missing
+} >"$log" 2>&1 || give_up "Packages could not be installed."

@@ -33,6 +33,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
+sh "$source/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev >&2 || :
 if [ ! -f "$build/build.ninja" ]; then
   meson setup "$build" "$source" --buildtype=release -Dintrospection=disabled -Dvapi=disabled \
     -Ddocs=disabled >&2
