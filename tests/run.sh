@@ -65,6 +65,15 @@ import re
 import sys
 import xml.etree.ElementTree
 
+
+def tell_skips(program):
+    pattern = r"(?:ok \d+ (\S+) |1\.\.0 )?#? ?SKIP:? ?(.*)"
+    for line in program.get("stdout", "").splitlines():
+        skip = re.match(pattern, line)
+        if skip:
+            print("skipped:", skip[1] or program["name"], "-", skip[2], file=sys.stderr)
+
+
 # What a test prints may have bytes in it that XML must not have.
 with open(sys.argv[1] + ".junit.xml", encoding="utf-8", errors="replace") as file:
     text = re.sub("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]", "?", file.read())
@@ -80,6 +89,7 @@ for suite in xml.etree.ElementTree.fromstring(text.encode()):
 with open(sys.argv[1] + ".json", encoding="utf-8") as log:
     for line in log:
         program = json.loads(line)
+        tell_skips(program)
         if program["result"] in ("OK", "SKIP", "EXPECTEDFAIL"):
             continue
         suite = program["name"].split(":")[0] + "." + program["name"]
@@ -120,6 +130,13 @@ sh .ci/install.sh gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev pyth
   clang valgrind gjs python3-gi gir1.2-glib-2.0 gobject-introspection libgirepository1.0-dev \
   valac gi-docgen binutils \
   || echo "Not everything could be installed: what needs it is skipped."
+for tool in meson python3; do
+  if ! command -v "$tool" >/dev/null; then
+    echo "FAILED: nothing can be built or counted without $tool"
+    failed=$((failed + 1))
+    finish
+  fi
+done
 
 if [ "${1:-}" = long ]; then
   for script in tests/long/*.sh; do
