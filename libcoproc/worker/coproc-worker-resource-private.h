@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * The fields of a worker, for the two files that it is made of.
+ * The fields of a worker, for the files that it is made of.
  */
 #pragma once
 
@@ -9,6 +9,9 @@
 #include "worker/coproc-worker-run-private.h"
 
 G_BEGIN_DECLS
+
+#define COPROC_DEFAULT_GRACE_US (2 * G_USEC_PER_SEC)
+#define COPROC_DEFAULT_START_TIMEOUT_US (10 * G_USEC_PER_SEC)
 
 struct _CoprocWorkerResource
 {
@@ -34,6 +37,13 @@ struct _CoprocWorkerResource
 };
 
 /* The latest life, if there is one. (transfer full) (nullable) */
-CoprocWorkerRun *coproc_worker_resource_dup_run (CoprocWorkerResource *self);
+CoprocWorkerRun   *coproc_worker_resource_dup_run            (CoprocWorkerResource *self);
+CoprocWorkerState  coproc_worker_resource_get_state          (CoprocWorkerResource *self);
+/* The end of each of the asynchronous calls. */
+gboolean           coproc_worker_resource_finish             (CoprocWorkerResource *self, GAsyncResult *result, gpointer tag, GError **error);
+
+/* --- coproc-worker-resource-properties.c --- */
+
+void               coproc_worker_resource_install_properties (GObjectClass *object_class);
 
 G_END_DECLS

@@ -80,6 +80,7 @@ struct _CoprocWorkerRun
 CoprocWorkerRun  *coproc_worker_run_new           (CoprocWorkerObserver *observer);
 CoprocWorkerRun  *coproc_worker_run_ref           (CoprocWorkerRun *self);
 void              coproc_worker_run_unref         (CoprocWorkerRun *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocWorkerRun, coproc_worker_run_unref)
 
 /* Spawns and waits for the greeting; once. FALSE: the state is FAILED, nothing is left of it. */
 gboolean          coproc_worker_run_start         (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error);

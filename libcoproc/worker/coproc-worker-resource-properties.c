@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The properties of a worker.
+ */
+#include "worker/coproc-worker-resource-private.h"
+
+typedef enum
+{
+  PROP_PLUGIN = 1,
+  PROP_ENTRY_POINT,
+  PROP_MODE,
+  PROP_MESSENGER_TYPE,
+  PROP_STATE,
+  PROP_GRACE_PERIOD,
+  PROP_START_TIMEOUT,
+  PROP_TRANSPORT,
+  PROP_ENVIRONMENT,
+  PROP_WORKING_DIRECTORY,
+  PROP_STDERR_MODE,
+} WorkerProperty;
+
+static GParamSpec *props[PROP_STDERR_MODE + 1];
+
+static void
+coproc_worker_resource_get_property (GObject *object,
+                                     guint prop_id,
+                                     GValue *value,
+                                     GParamSpec *pspec)
+{
+  CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
+  CoprocWorkerState state = coproc_worker_resource_get_state (self);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  switch ((WorkerProperty) prop_id)
+    {
+    case PROP_PLUGIN:
+      g_value_set_string (value, self->plugin);
+      break;
+    case PROP_ENTRY_POINT:
+      g_value_set_string (value, self->entry_point);
+      break;
+    case PROP_MODE:
+      g_value_set_enum (value, self->mode);
+      break;
+    case PROP_MESSENGER_TYPE:
+      g_value_set_gtype (value, self->messenger_type);
+      break;
+    case PROP_STATE:
+      g_value_set_enum (value, state);
+      break;
+    case PROP_GRACE_PERIOD:
+      g_value_set_int64 (value, self->grace_us);
+      break;
+    case PROP_START_TIMEOUT:
+      g_value_set_int64 (value, self->start_timeout_us);
+      break;
+    case PROP_TRANSPORT:
+      g_value_set_enum (value, self->transport);
+      break;
+    case PROP_ENVIRONMENT:
+      g_value_set_boxed (value, self->environment);
+      break;
+    case PROP_WORKING_DIRECTORY:
+      g_value_set_string (value, self->working_directory);
+      break;
+    case PROP_STDERR_MODE:
+      g_value_set_enum (value, (int) self->stderr_mode);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+/* Whether *@field was another value. */
+#define TAKE_IF_DIFFERENT(field, new_value)                                                        \
+  ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
+
+static gboolean
+take_environment (CoprocWorkerResource *self, const char *const *environment)
+{
+  if (self->environment == NULL && environment == NULL)
+    return FALSE;
+  if (self->environment != NULL && environment != NULL
+      && g_strv_equal ((const char *const *) self->environment, environment))
+    return FALSE;
+
+  g_strfreev (self->environment);
+  self->environment = g_strdupv ((char **) environment);
+  return TRUE;
+}
+
+static gboolean
+take_working_directory (CoprocWorkerResource *self, const char *directory)
+{
+  if (g_strcmp0 (self->working_directory, directory) == 0)
+    return FALSE;
+
+  g_free (self->working_directory);
+  self->working_directory = g_strdup (directory);
+  return TRUE;
+}
+
+static void
+coproc_worker_resource_set_property (GObject *object,
+                                     guint prop_id,
+                                     const GValue *value,
+                                     GParamSpec *pspec)
+{
+  CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
+  gboolean changed = FALSE;
+
+  g_mutex_lock (&self->lock);
+  switch ((WorkerProperty) prop_id)
+    {
+    case PROP_PLUGIN:
+      self->plugin = g_value_dup_string (value);
+      break;
+    case PROP_ENTRY_POINT:
+      self->entry_point = g_value_dup_string (value);
+      break;
+    case PROP_MODE:
+      changed = TAKE_IF_DIFFERENT (self->mode, (CoprocWorkerMode) g_value_get_enum (value));
+      break;
+    case PROP_MESSENGER_TYPE:
+      changed = TAKE_IF_DIFFERENT (self->messenger_type, g_value_get_gtype (value));
+      break;
+    case PROP_GRACE_PERIOD:
+      changed = TAKE_IF_DIFFERENT (self->grace_us, g_value_get_int64 (value));
+      break;
+    case PROP_START_TIMEOUT:
+      changed = TAKE_IF_DIFFERENT (self->start_timeout_us, g_value_get_int64 (value));
+      break;
+    case PROP_TRANSPORT:
+      changed = TAKE_IF_DIFFERENT (self->transport, (CoprocTransport) g_value_get_enum (value));
+      break;
+    case PROP_ENVIRONMENT:
+      changed = take_environment (self, g_value_get_boxed (value));
+      break;
+    case PROP_WORKING_DIRECTORY:
+      changed = take_working_directory (self, g_value_get_string (value));
+      break;
+    case PROP_STDERR_MODE:
+      changed = TAKE_IF_DIFFERENT (self->stderr_mode, (CoprocStderrMode) g_value_get_enum (value));
+      break;
+    case PROP_STATE:
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+  g_mutex_unlock (&self->lock);
+
+  if (changed)
+    g_object_notify_by_pspec (object, pspec);
+}
+
+void
+coproc_worker_resource_install_properties (GObjectClass *object_class)
+{
+  const GParamFlags fixed = G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS;
+  const GParamFlags settable = G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS;
+
+  /**
+   * CoprocWorkerResource:plugin:
+   *
+   * The plugin's name on the search path, or the absolute path of its file.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PLUGIN] = g_param_spec_string ("plugin", NULL, NULL, NULL, fixed);
+  /**
+   * CoprocWorkerResource:entry-point:
+   *
+   * The name of the plugin's entry point that the worker runs.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ENTRY_POINT] = g_param_spec_string ("entry-point", NULL, NULL, NULL, fixed);
+  /**
+   * CoprocWorkerResource:mode:
+   *
+   * Where the worker runs. This version runs workers in processes; a start in another mode fails.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MODE] = g_param_spec_enum ("mode", NULL, NULL, COPROC_TYPE_WORKER_MODE,
+                                        COPROC_WORKER_MODE_PROCESS, settable);
+  /**
+   * CoprocWorkerResource:messenger-type:
+   *
+   * The type of the messenger that the next start makes: [class@Coproc.Messenger] or a subclass.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MESSENGER_TYPE] = g_param_spec_gtype ("messenger-type", NULL, NULL,
+                                                   COPROC_TYPE_MESSENGER, settable);
+  /**
+   * CoprocWorkerResource:state:
+   *
+   * Where the worker is in its life.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STATE] = g_param_spec_enum ("state", NULL, NULL, COPROC_TYPE_WORKER_STATE,
+                                         COPROC_WORKER_STATE_NEW,
+                                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  /**
+   * CoprocWorkerResource:grace-period:
+   *
+   * How long, in microseconds, a worker that should end has before it gets a SIGTERM, and again
+   * before it gets a SIGKILL; -1 for ever. Taken up by the next start.
+   *
+   * Since: 1.0
+   */
+  props[PROP_GRACE_PERIOD] = g_param_spec_int64 ("grace-period", NULL, NULL, -1, G_MAXINT64,
+                                                 COPROC_DEFAULT_GRACE_US, settable);
+  /**
+   * CoprocWorkerResource:start-timeout:
+   *
+   * How long, in microseconds, a start waits for the worker's greeting; -1 for ever.
+   *
+   * Since: 1.0
+   */
+  props[PROP_START_TIMEOUT] = g_param_spec_int64 ("start-timeout", NULL, NULL, -1, G_MAXINT64,
+                                                  COPROC_DEFAULT_START_TIMEOUT_US, settable);
+  /**
+   * CoprocWorkerResource:transport:
+   *
+   * What carries the messages. This version has pipes; a start that asks for shared memory fails.
+   *
+   * Since: 1.0
+   */
+  props[PROP_TRANSPORT] = g_param_spec_enum ("transport", NULL, NULL, COPROC_TYPE_TRANSPORT,
+                                             COPROC_TRANSPORT_AUTO, settable);
+  /**
+   * CoprocWorkerResource:environment:
+   *
+   * The environment of the worker, as strings of the form `NAME=value`; %NULL for the host's. What
+   * the search for plugins needs is added to it.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ENVIRONMENT] = g_param_spec_boxed ("environment", NULL, NULL, G_TYPE_STRV, settable);
+  /**
+   * CoprocWorkerResource:working-directory:
+   *
+   * The directory that the worker runs in; %NULL for the host's.
+   *
+   * Since: 1.0
+   */
+  props[PROP_WORKING_DIRECTORY]
+      = g_param_spec_string ("working-directory", NULL, NULL, NULL, settable);
+  /**
+   * CoprocWorkerResource:stderr-mode:
+   *
+   * What becomes of what the worker prints.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STDERR_MODE] = g_param_spec_enum ("stderr-mode", NULL, NULL, COPROC_TYPE_STDERR_MODE,
+                                               COPROC_STDERR_MODE_INHERIT, settable);
+
+  object_class->get_property = coproc_worker_resource_get_property;
+  object_class->set_property = coproc_worker_resource_set_property;
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Starting a worker: what is checked here, and a life for it.
+ */
+#include "worker/coproc-worker-resource-private.h"
+
+#include "coproc-error.h"
+#include "wire/coproc-limits-private.h"
+
+/* What a start works with, so that the properties may change meanwhile. */
+typedef struct
+{
+  CoprocWorkerRun *run;
+  GVariant *arguments;         /* (nullable) */
+  char **environment;
+  char *working_directory;
+  CoprocWorkerSetup setup;     /* its strings are the object's and this one's */
+  GError *error;               /* (nullable) what an asynchronous start has come to */
+} StartJob;
+
+static void
+start_job_free (StartJob *job)
+{
+  g_clear_pointer (&job->run, coproc_worker_run_unref);
+  g_clear_pointer (&job->arguments, g_variant_unref);
+  g_strfreev (job->environment);
+  g_free (job->working_directory);
+  g_clear_error (&job->error);
+  g_free (job);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StartJob, start_job_free)
+
+/* What this side can see to be wrong; the plugin and its entry point are the worker's to check. */
+static gboolean
+check_start_locked (CoprocWorkerResource *self, GVariant *arguments, GError **error)
+{
+  const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
+
+  if (self->run != NULL && !coproc_worker_run_is_over (self->run))
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE,
+                 "Worker %s:%s is running already", self->plugin, self->entry_point);
+  else if (self->mode != COPROC_WORKER_MODE_PROCESS)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "This version of the library runs workers in processes only");
+  else if (self->transport == COPROC_TRANSPORT_SHARED_MEMORY)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "This version of the library has no shared-memory transport");
+  else if (arguments != NULL && !g_variant_is_of_type (arguments, G_VARIANT_TYPE_VARDICT))
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
+                 "A worker's arguments are of type 'a{sv}', not '%s'",
+                 g_variant_get_type_string (arguments));
+  else if (arguments != NULL && g_variant_get_size (arguments) > limits.max_variant_size)
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE,
+                 "A worker's arguments have at most %" G_GUINT64_FORMAT " bytes, not %zu",
+                 limits.max_variant_size, g_variant_get_size (arguments));
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+/* Goes from NEW, EXITED or FAILED to STARTING, with a new life. */
+static StartJob *
+start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
+{
+  g_autoptr (StartJob) job = g_new0 (StartJob, 1);
+  CoprocWorkerRun *previous;
+
+  if (arguments != NULL)
+    job->arguments = g_variant_ref_sink (arguments);
+
+  g_mutex_lock (&self->lock);
+  if (!check_start_locked (self, arguments, error))
+    {
+      g_mutex_unlock (&self->lock);
+      return NULL;
+    }
+  previous = g_steal_pointer (&self->run);
+  self->run = coproc_worker_run_new (self->observer);
+  job->run = coproc_worker_run_ref (self->run);
+  job->environment = g_strdupv (self->environment);
+  job->working_directory = g_strdup (self->working_directory);
+  job->setup = (CoprocWorkerSetup) {
+    .launcher = &coproc_child_launcher,
+    .plugin = self->plugin,
+    .entry_point = self->entry_point,
+    .messenger_type = self->messenger_type,
+    .environment = (const char *const *) job->environment,
+    .working_directory = job->working_directory,
+    .stderr_mode = self->stderr_mode,
+    .grace_us = self->grace_us,
+    .start_timeout_us = self->start_timeout_us,
+  };
+  g_mutex_unlock (&self->lock);
+
+  if (previous != NULL)
+    coproc_worker_run_release (previous);
+
+  return g_steal_pointer (&job);
+}
+
+static gboolean
+start_job_run (StartJob *job, GCancellable *cancellable, GError **error)
+{
+  if (coproc_worker_run_start (job->run, &job->setup, job->arguments, cancellable, error))
+    return TRUE;
+
+  g_prefix_error (error, "Worker %s:%s could not be started: ", job->setup.plugin,
+                  job->setup.entry_point);
+  return FALSE;
+}
+
+/**
+ * coproc_worker_resource_start:
+ * @self: a worker
+ * @arguments: (nullable): the arguments of the entry point, of type `a{sv}`; a floating one is
+ *   consumed
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Starts the worker and waits until it is ready.
+ *
+ * A worker that has ended can be started again: it gets a new process and a new messenger.
+ *
+ * What the entry point itself refuses, once it runs, is raised by the messenger's next receive.
+ *
+ * Errors: %COPROC_ERROR_ALREADY_ALIVE; %COPROC_ERROR_INVALID_PAYLOAD or %COPROC_ERROR_TOO_LARGE for
+ * the arguments; %COPROC_ERROR_SPAWN when there can be no process; %COPROC_ERROR_PLUGIN_NOT_FOUND,
+ * %COPROC_ERROR_PLUGIN_REFUSED, %COPROC_ERROR_PLUGIN_ABI or %COPROC_ERROR_PLUGIN_SYMBOL for the
+ * plugin; %COPROC_ERROR_HANDSHAKE_TIMEOUT when the worker was not ready within
+ * [property@Coproc.WorkerResource:start-timeout]; %COPROC_ERROR_WORKER_DIED when it ended before;
+ * %COPROC_ERROR_FAILED for a mode or a transport that this version does not have;
+ * %G_IO_ERROR_CANCELLED.
+ *
+ * Threads: any; blocks.
+ *
+ * Returns: %TRUE when the worker is running
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_resource_start (CoprocWorkerResource  *self,
+                              GVariant              *arguments,
+                              GCancellable          *cancellable,
+                              GError               **error)
+{
+  g_autoptr (StartJob) job = NULL;
+
+  g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
+  g_return_val_if_fail (self->plugin != NULL && self->entry_point != NULL, FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  job = start_job_new (self, arguments, error);
+
+  return job != NULL && start_job_run (job, cancellable, error);
+}
+
+/* The start is over. In the task's context, so that the last reference to the worker is not dropped
+ * in the starting thread. */
+static gboolean
+on_start_over (gpointer user_data)
+{
+  GTask *task = user_data;
+  StartJob *job = g_task_get_task_data (task);
+
+  if (job->error != NULL)
+    g_task_return_error (task, g_steal_pointer (&job->error));
+  else
+    g_task_return_boolean (task, TRUE);
+
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+start_in_thread (gpointer user_data)
+{
+  GTask *task = user_data;
+  StartJob *job = g_task_get_task_data (task);
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  start_job_run (job, g_task_get_cancellable (task), &job->error);
+  g_source_set_static_name (source, "coproc worker start");
+  g_source_set_priority (source, g_task_get_priority (task));
+  g_source_set_callback (source, on_start_over, task, g_object_unref);
+  g_source_attach (source, g_task_get_context (task));
+
+  return NULL;
+}
+
+/**
+ * coproc_worker_resource_start_async:
+ * @self: a worker
+ * @arguments: (nullable): the arguments of the entry point, of type `a{sv}`; a floating one is
+ *   consumed
+ * @cancellable: (nullable): a cancellable
+ * @callback: (scope async) (nullable): called when the worker is ready, or failed
+ * @user_data: data for @callback
+ *
+ * Starts the worker without blocking; see [method@Coproc.WorkerResource.start].
+ *
+ * Threads: any; @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+coproc_worker_resource_start_async (CoprocWorkerResource *self,
+                                    GVariant             *arguments,
+                                    GCancellable         *cancellable,
+                                    GAsyncReadyCallback   callback,
+                                    gpointer              user_data)
+{
+  g_autoptr (GTask) task = NULL;
+  g_autoptr (GError) error = NULL;
+  StartJob *job;
+  GThread *thread;
+
+  g_return_if_fail (COPROC_IS_WORKER_RESOURCE (self));
+  g_return_if_fail (self->plugin != NULL && self->entry_point != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, coproc_worker_resource_start_async);
+  /* A worker that did start is told of, even when the cancellation came right after it. */
+  g_task_set_check_cancellable (task, FALSE);
+
+  job = start_job_new (self, arguments, &error);
+  if (job == NULL)
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
+  g_task_set_task_data (task, job, (GDestroyNotify) start_job_free);
+
+  /* A thread for the time of the start: GTask's own would linger. */
+  thread = g_thread_try_new ("coproc-start", start_in_thread, g_object_ref (task), &error);
+  if (thread == NULL)
+    {
+      g_object_unref (task);
+      coproc_worker_run_fail_start (job->run);
+      g_task_return_new_error (task, COPROC_ERROR, COPROC_ERROR_SPAWN,
+                               "Worker %s:%s could not be started: %s", self->plugin,
+                               self->entry_point, error->message);
+      return;
+    }
+  g_thread_unref (thread);
+}
+
+/**
+ * coproc_worker_resource_start_finish:
+ * @self: a worker
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Ends [method@Coproc.WorkerResource.start_async].
+ *
+ * Errors: as [method@Coproc.WorkerResource.start].
+ *
+ * Returns: %TRUE when the worker is running
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_resource_start_finish (CoprocWorkerResource *self,
+                                     GAsyncResult *result,
+                                     GError **error)
+{
+  return coproc_worker_resource_finish (self, result, coproc_worker_resource_start_async, error);
+}
