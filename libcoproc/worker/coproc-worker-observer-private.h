@@ -20,6 +20,10 @@ typedef struct _CoprocWorkerObserver CoprocWorkerObserver;
 CoprocWorkerObserver *coproc_worker_observer_new          (GObject *object);
 CoprocWorkerObserver *coproc_worker_observer_ref          (CoprocWorkerObserver *self);
 void                  coproc_worker_observer_unref        (CoprocWorkerObserver *self);
+/* The context in which it tells. (transfer none) */
+GMainContext         *coproc_worker_observer_get_context  (CoprocWorkerObserver *self);
+/* Tells now what waits to be told. Only by the thread that runs the context. */
+void                  coproc_worker_observer_catch_up     (CoprocWorkerObserver *self);
 /* The object goes away: nothing is told any more. */
 void                  coproc_worker_observer_mute         (CoprocWorkerObserver *self);
 

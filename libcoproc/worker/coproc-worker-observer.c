@@ -93,19 +93,41 @@ coproc_worker_observer_mute (CoprocWorkerObserver *self)
     }
 }
 
+static Event *
+pop_event_locked (CoprocWorkerObserver *self)
+{
+  Event *event = self->muted ? NULL : g_queue_pop_head (&self->events);
+
+  if (event != NULL && event->kind == EVENT_LINE)
+    self->n_lines--;
+
+  return event;
+}
+
 /* Takes the next event out; with the last one the source goes. */
 static Event *
 next_event (CoprocWorkerObserver *self)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-  Event *event = self->muted ? NULL : g_queue_pop_head (&self->events);
+  Event *event = pop_event_locked (self);
 
   if (event == NULL)
     g_clear_pointer (&self->source, g_source_unref);
-  else if (event->kind == EVENT_LINE)
-    self->n_lines--;
 
   return event;
+}
+
+/* Takes @event; @object is NULL when there is nobody to tell it. */
+static void
+emit (GObject *object, Event *event)
+{
+  if (object != NULL && event->kind == EVENT_STATE)
+    g_object_notify (object, "state");
+  else if (object != NULL && event->kind == EVENT_EXITED)
+    g_signal_emit_by_name (object, "exited", event->status, event->signum);
+  else if (object != NULL)
+    g_signal_emit_by_name (object, "stderr-line", event->line);
+  event_free (event);
 }
 
 static gboolean
@@ -121,16 +143,40 @@ on_events (gpointer user_data)
 
       if (event == NULL)
         return G_SOURCE_REMOVE;
-      if (object != NULL && event->kind == EVENT_STATE)
-        g_object_notify (object, "state");
-      else if (object != NULL && event->kind == EVENT_EXITED)
-        g_signal_emit_by_name (object, "exited", event->status, event->signum);
-      else if (object != NULL)
-        g_signal_emit_by_name (object, "stderr-line", event->line);
-      event_free (event);
+      emit (object, event);
     }
 
   return G_SOURCE_CONTINUE;
+}
+
+GMainContext *
+coproc_worker_observer_get_context (CoprocWorkerObserver *self)
+{
+  return self->context;
+}
+
+void
+coproc_worker_observer_catch_up (CoprocWorkerObserver *self)
+{
+  g_autoptr (GObject) object = g_weak_ref_get (&self->object);
+  guint n;
+
+  g_mutex_lock (&self->lock);
+  n = g_queue_get_length (&self->events);
+  g_mutex_unlock (&self->lock);
+
+  /* What comes while this tells, and the source, are left to its next dispatch. */
+  for (guint i = 0; i < n; i++)
+    {
+      Event *event;
+
+      g_mutex_lock (&self->lock);
+      event = pop_event_locked (self);
+      g_mutex_unlock (&self->lock);
+      if (event == NULL)
+        return;
+      emit (object, event);
+    }
 }
 
 static void

@@ -79,7 +79,8 @@ coproc_worker_resource_join (CoprocWorkerResource  *self,
  * Asks the worker to end and waits for it without blocking; see
  * [method@Coproc.WorkerResource.join].
  *
- * Threads: any; @callback is called in the thread-default context of the caller.
+ * Threads: any; @callback is called in the thread-default context of the caller. If the worker was
+ * made in the same context, [signal@Coproc.WorkerResource::exited] is emitted before it.
  *
  * Since: 1.0
  */
@@ -218,7 +219,8 @@ coproc_worker_resource_stop (CoprocWorkerResource *self, gint64 grace_us, GError
  *
  * Ends the worker without blocking; see [method@Coproc.WorkerResource.stop].
  *
- * Threads: any; @callback is called in the thread-default context of the caller.
+ * Threads: any; @callback is called in the thread-default context of the caller. If the worker was
+ * made in the same context, [signal@Coproc.WorkerResource::exited] is emitted before it.
  *
  * Since: 1.0
  */

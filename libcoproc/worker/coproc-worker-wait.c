@@ -111,16 +111,23 @@ static void
 complete (CoprocWorkerWait *self, GError *error)
 {
   g_autoptr (GTask) task = g_steal_pointer (&self->task);
+  g_autoptr (CoprocWorkerRun) run = g_steal_pointer (&self->run);
 
-  g_mutex_lock (&self->run->lock);
-  g_ptr_array_remove_fast (self->run->waits, self);
-  g_mutex_unlock (&self->run->lock);
+  g_mutex_lock (&run->lock);
+  g_ptr_array_remove_fast (run->waits, self);
+  g_mutex_unlock (&run->lock);
 
   drop_source (&self->done_source);
   drop_source (&self->cancel_source);
   drop_source (&self->deadline_source);
-  coproc_worker_run_unref (self->run);
   g_free (self);
+
+  /* Where one context tells both, the end of the worker is told before the end of the wait for it.
+   * Another context may not be running. */
+  if (error == NULL
+      && g_task_get_context (task) == coproc_worker_observer_get_context (run->observer))
+    coproc_worker_observer_catch_up (run->observer);
+  g_clear_pointer (&run, coproc_worker_run_unref);
 
   if (error != NULL)
     g_task_return_error (task, error);

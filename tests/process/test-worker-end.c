@@ -179,6 +179,139 @@ test_w13_close_is_normal (void)
   coproc_test_finalize (task);
 }
 
+/* --- the signal and the waits --- */
+
+typedef struct
+{
+  Exited exited;
+  GCancellable *cancellable; /* (nullable) */
+  CoprocTestResult result;
+  guint n_exited;            /* when the call back came */
+} End;
+
+static void
+on_end (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  End *self = user_data;
+
+  self->n_exited = self->exited.n;
+  coproc_test_result_store (source, result, &self->result);
+}
+
+static void
+on_state (CoprocWorkerResource *worker, GParamSpec *pspec, gpointer user_data)
+{
+  (*(guint *) user_data)++;
+}
+
+/* A worker that is to be killed, when all that has happened to it has been told. */
+static CoprocWorkerResource *
+new_told (End *end)
+{
+  CoprocWorkerResource *worker = new_worker ("stubborn");
+  guint n_states = 0;
+
+  g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &end->exited);
+  g_signal_connect (worker, "notify::state", G_CALLBACK (on_state), &n_states);
+  start_worker (worker, NULL);
+  await_message (worker, "ready");
+  coproc_test_until (n_states == 2);
+  g_signal_handlers_disconnect_by_data (worker, &n_states);
+
+  return worker;
+}
+
+static void
+test_exited_before_join (void)
+{
+  End end = { 0 };
+  CoprocWorkerResource *worker = new_told (&end);
+  g_autoptr (GError) error = NULL;
+
+  coproc_worker_resource_join_async (worker, -1, NULL, on_end, &end);
+  kill (coproc_worker_resource_get_pid (worker), SIGKILL);
+  g_assert_true (
+      coproc_worker_resource_join_finish (worker, coproc_test_result_wait (&end.result), &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (end.n_exited, ==, 1);
+  coproc_test_result_clear (&end.result);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_exited_before_stop (void)
+{
+  End end = { 0 };
+  CoprocWorkerResource *worker = new_told (&end);
+  g_autoptr (GError) error = NULL;
+
+  coproc_worker_resource_stop_async (worker, 50000, NULL, on_end, &end);
+  g_assert_true (
+      coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&end.result), &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (end.n_exited, ==, 1);
+  g_assert_cmpint (end.exited.signum, ==, SIGKILL);
+  coproc_test_result_clear (&end.result);
+  coproc_test_finalize (worker);
+}
+
+static void
+cancel_and_turn (CoprocWorkerResource *worker, int status, int signum, gpointer user_data)
+{
+  End *end = user_data;
+
+  g_cancellable_cancel (end->cancellable);
+  for (guint i = 0; i < 10; i++)
+    g_main_context_iteration (NULL, FALSE);
+}
+
+static void
+test_exited_cancels (void)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  End end = { .cancellable = cancellable };
+  CoprocWorkerResource *worker = new_told (&end);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A wait that is over is not cancelled by the handler that comes before it");
+
+  g_signal_connect (worker, "exited", G_CALLBACK (cancel_and_turn), &end);
+  coproc_worker_resource_stop_async (worker, 50000, cancellable, on_end, &end);
+  g_assert_true (
+      coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&end.result), &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (end.n_exited, ==, 1);
+  coproc_test_result_clear (&end.result);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_exited_elsewhere (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  End end = { 0 };
+  CoprocWorkerResource *worker;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A wait does not depend on the context in which the signal is emitted");
+
+  g_main_context_push_thread_default (context);
+  worker = new_started ("stubborn");
+  g_main_context_pop_thread_default (context);
+  g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &end.exited);
+  await_message (worker, "ready");
+  coproc_worker_resource_stop_async (worker, 50000, NULL, on_end, &end);
+  g_assert_true (
+      coproc_worker_resource_stop_finish (worker, coproc_test_result_wait (&end.result), &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (end.n_exited, ==, 0);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_assert_cmpuint (end.exited.n, ==, 1);
+  coproc_test_result_clear (&end.result);
+  coproc_test_finalize (worker);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -190,6 +323,10 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/worker/w8-escalates", test_w8_escalates);
   coproc_test_add ("/coproc/worker/w12-teardown", test_w12_teardown);
   coproc_test_add ("/coproc/worker/w13-close-is-normal", test_w13_close_is_normal);
+  coproc_test_add ("/coproc/worker/end/exited-before-join", test_exited_before_join);
+  coproc_test_add ("/coproc/worker/end/exited-before-stop", test_exited_before_stop);
+  coproc_test_add ("/coproc/worker/end/exited-cancels", test_exited_cancels);
+  coproc_test_add ("/coproc/worker/end/exited-elsewhere", test_exited_elsewhere);
 
   return g_test_run ();
 }
