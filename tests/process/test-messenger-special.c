@@ -143,7 +143,8 @@ typedef struct
 {
   GThread *thread;
   const char *channel;
-  GError *error;
+  GError *error; /* (done) */
+  gint done;     /* (atomic) */
 } Waiter;
 
 static gpointer
@@ -152,6 +153,7 @@ wait_for_error (gpointer data)
   Waiter *self = data;
 
   g_assert_null (coproc_messenger_receive_blocking (host, self->channel, NULL, &self->error));
+  g_atomic_int_set (&self->done, TRUE);
   return NULL;
 }
 
@@ -175,7 +177,7 @@ test_blocked_receives (void)
       coproc_test_turn (G_MAXINT64, "");
       n_done = 0;
       for (guint i = 0; i < G_N_ELEMENTS (waiters); i++)
-        n_done += g_atomic_pointer_get (&waiters[i].error) != NULL;
+        n_done += g_atomic_int_get (&waiters[i].done) ? 1 : 0;
     }
   for (guint i = 0; i < G_N_ELEMENTS (waiters); i++)
     {
