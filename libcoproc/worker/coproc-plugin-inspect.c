@@ -149,7 +149,7 @@ static gboolean
 launch_inspector (const char *plugin, int result_fd, int stderr_fd, GPid *pid, GError **error)
 {
   g_autofree char *helper = coproc_spawn_dup_helper_path ();
-  g_auto (GStrv) environment = g_get_environ ();
+  g_auto (GStrv) environment = coproc_spawn_dup_environment (NULL);
   const char *const argv[] = { helper, "--inspect", "--", plugin, NULL };
 
   environment = g_environ_setenv (environment, "COPROC_WORKER_FDS",

@@ -42,4 +42,9 @@ extern const CoprocLauncher coproc_child_launcher;
 /* The path of the helper program `coproc-worker`: absolute, compiled in, or COPROC_WORKER_HOST. (transfer full) */
 char *coproc_spawn_dup_helper_path (void);
 
+/* The environment of a child: @chosen by the application, NULL: the host's. What the search for
+ * plugins needs is added, and where the host's rights were raised (AT_SECURE) its own variables are
+ * left out: the child need not notice, and would take them for its own user's. (transfer full) */
+char **coproc_spawn_dup_environment (const char *const *chosen);
+
 G_END_DECLS

@@ -32,6 +32,34 @@ coproc_spawn_dup_helper_path (void)
   return g_strdup (COPROC_HELPER_DIR "/coproc-worker");
 }
 
+char **
+coproc_spawn_dup_environment (const char *const *chosen)
+{
+  static const struct
+  {
+    const char *name;
+    gboolean is_needed; /* also in an environment that the application has chosen */
+  } variables[] = {
+    { "COPROC_PLUGIN_PATH", TRUE },
+    { "COPROC_PLUGIN_TRUST", TRUE },
+    { "COPROC_WORKER_HOST", FALSE },
+  };
+  char **environment = chosen != NULL ? g_strdupv ((char **) chosen) : g_get_environ ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (variables); i++)
+    {
+      const char *name = variables[i].name;
+      const char *value = coproc_trusted_getenv (name);
+
+      if (value != NULL && variables[i].is_needed)
+        environment = g_environ_setenv (environment, name, value, FALSE);
+      else if (value == NULL && chosen == NULL)
+        environment = g_environ_unsetenv (environment, name);
+    }
+
+  return environment;
+}
+
 static gboolean
 set_spawn_error (GError **error, const char *path, int errsv)
 {

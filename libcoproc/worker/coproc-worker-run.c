@@ -254,22 +254,11 @@ start_fds_close (StartFds *fds)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StartFds, start_fds_close)
 
-/* The environment of the child: what the application has set, what the search for plugins needs,
- * and where the protocol is. */
+/* The environment of the child, and in it where the protocol is. */
 static char **
 make_environment (const CoprocWorkerSetup *setup)
 {
-  static const char *const search[] = { "COPROC_PLUGIN_PATH", "COPROC_PLUGIN_TRUST" };
-  char **environment;
-
-  if (setup->environment == NULL)
-    environment = g_get_environ ();
-  else
-    environment = g_strdupv ((char **) setup->environment);
-
-  for (guint i = 0; i < G_N_ELEMENTS (search); i++)
-    if (g_getenv (search[i]) != NULL)
-      environment = g_environ_setenv (environment, search[i], g_getenv (search[i]), FALSE);
+  char **environment = coproc_spawn_dup_environment (setup->environment);
 
   return g_environ_setenv (environment, "COPROC_WORKER_FDS",
                            G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD),
