@@ -99,14 +99,12 @@ on_host_pidfd (int fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static pid_t host_pid; /* immutable once there is a watch */
+
 static gboolean
 on_parent_poll (gpointer user_data)
 {
-  static pid_t parent = 0;  /* background thread only */
-
-  if (parent == 0)
-    parent = getppid ();
-  if (getppid () == parent)
+  if (getppid () == host_pid)
     return G_SOURCE_CONTINUE;
   host_gone (user_data);
 
@@ -119,14 +117,14 @@ watch_host (GError **error)
 {
   GMainContext *io = coproc_io_ref (error);
   g_autoptr (GSource) source = NULL;
-  pid_t parent = getppid ();
   int pidfd = -1;
 
   if (io == NULL)
     return FALSE;
+  host_pid = getppid ();
 
 #ifdef HAVE_PIDFD_OPEN
-  pidfd = (int) syscall (SYS_pidfd_open, parent, 0);
+  pidfd = (int) syscall (SYS_pidfd_open, host_pid, 0);
 #endif
   if (pidfd >= 0)
     {
@@ -142,7 +140,7 @@ watch_host (GError **error)
   g_source_attach (source, io);
 
   /* It may have died, and the number be another's, before the watch was there. */
-  if (getppid () != parent)
+  if (getppid () != host_pid)
     die ();
 
   return TRUE;

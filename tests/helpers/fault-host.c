@@ -6,7 +6,8 @@
  *   fault-host PLUGIN N END
  *
  * starts N workers of the plugin `hostile`, every second of them busy, prints their pids on a line,
- * and ends: "kill", "segv", "exit", "return", or "exec", which becomes another program that lives on.
+ * and ends: "kill", "segv", "exit", "return", "exec", which becomes another program that lives on, or
+ * "fork", which leaves a child that has all descriptors open.
  */
 #include <coproc.h>
 
@@ -14,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define CHILD_SECONDS 60 /* a test that fails leaves nothing behind for longer */
 
 static CoprocWorkerResource *
 start_worker (const char *plugin, gboolean busy)
@@ -44,6 +47,13 @@ end (const char *how)
     _exit (0);
   else if (strcmp (how, "exec") == 0)
     execlp ("sleep", "sleep", "60", (char *) NULL);
+  else if (strcmp (how, "fork") == 0)
+    {
+      if (fork () > 0)
+        raise (SIGKILL);
+      alarm (CHILD_SECONDS);
+      pause ();
+    }
   else if (strcmp (how, "return") != 0)
     g_error ("fault-host: \"%s\" is no end", how);
 }

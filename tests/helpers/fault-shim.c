@@ -4,7 +4,7 @@
  * To be preloaded: makes the system calls on pipes as unhelpful as they may be. COPROC_FAULT is
  * "SEED,PERCENT": so often a read or write is short, is interrupted, or, where the descriptor is
  * non-blocking, would block; and a poll is interrupted. COPROC_TEST_PIPE is the size in bytes that
- * pipes have, whatever a program asks for.
+ * pipes have, whatever a program asks for. With COPROC_TEST_PIDFD=0 the system has no pidfds.
  *
  * What a pipe promises is kept, because programs that are about to die, and those that read what
  * they have left, rely on it: an empty pipe takes up to PIPE_BUF bytes at once, and the read of one
@@ -19,9 +19,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -39,6 +41,7 @@ int shim_epoll_wait (int fd, struct epoll_event *events, int n, int timeout) __a
 int shim_pipe2 (int fds[2], int flags) __asm__ ("pipe2");
 int shim_fcntl (int fd, int command, ...) __asm__ ("fcntl");
 int shim_fcntl64 (int fd, int command, ...) __asm__ ("fcntl64");
+long shim_syscall (long number, ...) __asm__ ("syscall");
 
 typedef enum
 {
@@ -51,6 +54,7 @@ typedef enum
 static atomic_uint_fast64_t state;
 static unsigned percent;
 static int pipe_size; /* 0: as it comes */
+static int no_pidfds;
 
 static ssize_t (*real_readv) (int, const struct iovec *, int);
 static ssize_t (*real_writev) (int, const struct iovec *, int);
@@ -61,12 +65,14 @@ static int (*real_ppoll) (struct pollfd *, nfds_t, const struct timespec *, cons
 static int (*real_epoll_wait) (int, struct epoll_event *, int, int);
 static int (*real_pipe2) (int[2], int);
 static int (*real_fcntl) (int, int, ...);
+static long (*real_syscall) (long, ...);
 
 static void __attribute__ ((constructor))
 shim_init (void)
 {
   const char *setting = getenv ("COPROC_FAULT");
   const char *size = getenv ("COPROC_TEST_PIPE");
+  const char *pidfd = getenv ("COPROC_TEST_PIDFD");
   char *end = NULL;
 
   *(void **) &real_readv = dlsym (RTLD_NEXT, "readv");
@@ -80,6 +86,7 @@ shim_init (void)
   *(void **) &real_fcntl = dlsym (RTLD_NEXT, "fcntl");
   if (size != NULL)
     pipe_size = atoi (size);
+  no_pidfds = pidfd != NULL && strcmp (pidfd, "0") == 0;
   if (setting == NULL)
     return;
   atomic_store (&state, strtoull (setting, &end, 0) * 0x9e3779b97f4a7c15u + 1);
@@ -287,4 +294,27 @@ shim_fcntl64 (int fd, int command, ...)
   argument = va_arg (args, void *);
   va_end (args);
   return shim_fcntl (fd, command, argument);
+}
+
+/* No call takes more than six arguments, each a register. GLib calls this before anything else here
+ * has been set up: its locks are futexes. */
+long
+shim_syscall (long number, ...)
+{
+  va_list args;
+  long arguments[6];
+
+  va_start (args, number);
+  for (int i = 0; i < 6; i++)
+    arguments[i] = va_arg (args, long);
+  va_end (args);
+  if (no_pidfds && number == SYS_pidfd_open)
+    {
+      errno = ENOSYS;
+      return -1;
+    }
+  if (real_syscall == NULL)
+    *(void **) &real_syscall = dlsym (RTLD_NEXT, "syscall");
+  return real_syscall (number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                       arguments[5]);
 }

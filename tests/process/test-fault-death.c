@@ -7,7 +7,9 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #define PATIENCE_US (30 * G_USEC_PER_SEC) /* a call that nobody fails shall not hang the test */
 
@@ -353,6 +355,43 @@ test_return (gconstpointer data)
   coproc_fault_release (patient.worker);
 }
 
+/* --- how a death is seen --- */
+
+static guint
+count_pidfds (void)
+{
+  g_autoptr(GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/fd", name, NULL);
+      g_autofree char *target = g_file_read_link (path, NULL);
+
+      n += target != NULL && strstr (target, "pidfd") != NULL;
+    }
+  return n;
+}
+
+/* By its pidfd, or, in the run of these tests that says so, without one. */
+static void
+test_watch (void)
+{
+  const gboolean without = g_strcmp0 (g_getenv ("COPROC_TEST_PIDFD"), "0") == 0;
+  const int pidfd = (int) syscall (SYS_pidfd_open, getpid (), 0);
+  const gboolean has_pidfds = pidfd >= 0;
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+
+  if (has_pidfds)
+    close (pidfd);
+  if (without)
+    g_assert_false (has_pidfds);
+  coproc_fault_start (worker, NULL);
+  g_assert_cmpuint (count_pidfds (), ==, has_pidfds ? 1 : 0);
+  coproc_fault_release (worker);
+}
+
 /* --- B31 --- */
 
 static guint
@@ -414,6 +453,7 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/fault-death/B18/pthread_exit", "pthread_exit", test_quiet_exit);
   coproc_test_add_data ("/coproc/fault-death/B18/return", "return", test_return);
   coproc_test_add_data ("/coproc/fault-death/B18/fail", "fail", test_return);
+  coproc_test_add ("/coproc/fault-death/watch", test_watch);
   coproc_test_add ("/coproc/fault-death/B31/cycles", test_cycles);
   return g_test_run ();
 }
