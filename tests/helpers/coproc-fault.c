@@ -35,17 +35,23 @@ coproc_fault_new_hostile (void)
   return worker;
 }
 
-void
-coproc_fault_start (CoprocWorkerResource *worker, const char *instruction)
+gboolean
+coproc_fault_try_start (CoprocWorkerResource *worker, const char *instruction, GError **error)
 {
-  g_autoptr(GError) error = NULL;
   GVariantDict arguments;
-  gboolean started;
 
   g_variant_dict_init (&arguments, NULL);
   if (instruction != NULL)
     g_variant_dict_insert (&arguments, "do", "s", instruction);
-  started = coproc_worker_resource_start (worker, g_variant_dict_end (&arguments), NULL, &error);
+  return coproc_worker_resource_start (worker, g_variant_dict_end (&arguments), NULL, error);
+}
+
+void
+coproc_fault_start (CoprocWorkerResource *worker, const char *instruction)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean started = coproc_fault_try_start (worker, instruction, &error);
+
   g_assert_no_error (error);
   g_assert_true (started);
 }

@@ -18,6 +18,7 @@ char *coproc_fault_path (const char *name);
 CoprocWorkerResource *coproc_fault_new_hostile (void);
 /* Starts it; @instruction (nullable) is run before it serves. */
 void coproc_fault_start (CoprocWorkerResource *worker, const char *instruction);
+gboolean coproc_fault_try_start (CoprocWorkerResource *worker, const char *instruction, GError **error);
 /* Sends an instruction as a message that wants no reply. */
 void coproc_fault_order (CoprocWorkerResource *worker, const char *instruction);
 /* An echo that must come back. */

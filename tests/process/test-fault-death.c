@@ -50,16 +50,27 @@ on_exited (CoprocWorkerResource *worker, int status, int signum, gpointer user_d
   patient->n_exited++;
 }
 
-static void
-patient_start (Patient *self, const Cause *cause, const char *instruction)
+static gboolean
+patient_try_start (Patient *self, const Cause *cause, const char *instruction, GError **error)
 {
   self->cause = cause;
   self->n_exited = 0;
   self->worker = coproc_fault_new_hostile ();
   g_signal_connect (self->worker, "exited", G_CALLBACK (on_exited), self);
-  coproc_fault_start (self->worker, instruction);
+  if (!coproc_fault_try_start (self->worker, instruction, error))
+    return FALSE;
   self->messenger = coproc_worker_resource_get_messenger (self->worker);
   g_object_get (self->messenger, "peer-pid", &self->pid, NULL);
+  return TRUE;
+}
+
+static void
+patient_start (Patient *self, const Cause *cause, const char *instruction)
+{
+  g_autoptr(GError) error = NULL;
+
+  patient_try_start (self, cause, instruction, &error);
+  g_assert_no_error (error);
 }
 
 /* Its death is told by everything that tells of it. */
@@ -151,10 +162,19 @@ die_loading (const Cause *cause, gboolean async)
 static void
 die_at_once (const Cause *cause, gboolean async)
 {
+  const int code = cause->plugins_doing ? COPROC_ERROR_PLUGIN_REFUSED : COPROC_ERROR_WORKER_DIED;
   g_autoptr(GError) error = NULL;
   Patient patient;
 
-  patient_start (&patient, cause, cause->instruction);
+  /* A greeting that the system refused to take at once may still be unwritten at the death. */
+  if (!patient_try_start (&patient, cause, cause->instruction, &error))
+    {
+      g_assert_true (coproc_fault_is_shimmed ());
+      g_assert_error (error, COPROC_ERROR, code);
+      g_assert_nonnull (strstr (error->message, cause->text));
+      coproc_fault_release (patient.worker);
+      return;
+    }
   error = receive_error (patient.messenger, async);
   coproc_fault_assert_died (error, patient.pid, cause->text);
   patient_bury (&patient);
