@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * A worker's surroundings, its output, its tasks, its asynchronous calls and its bad ends.
+ * A worker's surroundings, its tasks, its asynchronous calls and its bad ends.
  */
 #include "worker-util.h"
 
@@ -62,79 +62,6 @@ test_discipline (void)
       assert_stop (worker, 10 * SECOND);
       coproc_test_finalize (worker);
     }
-}
-
-/* --- what a worker prints --- */
-
-static void
-on_line (CoprocWorkerResource *worker, const char *line, gpointer user_data)
-{
-  g_assert_true (g_utf8_validate (line, -1, NULL));
-  g_ptr_array_add (user_data, g_strdup (line));
-}
-
-static void
-test_stderr_lines (void)
-{
-  CoprocWorkerResource *worker = new_worker ("print");
-  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
-  Exited exited = { 0 };
-
-  g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, NULL);
-  g_signal_connect (worker, "stderr-line", G_CALLBACK (on_line), lines);
-  g_signal_connect (worker, "exited", G_CALLBACK (on_exited), &exited);
-  start_worker (worker, NULL);
-  await_message (worker, "printed");
-  assert_stop (worker, 10 * SECOND);
-  coproc_test_until (exited.n == 1);
-
-  /* all of them before the end is told */
-  g_assert_cmpuint (lines->len, ==, 6);
-  g_assert_cmpstr (lines->pdata[0], ==, "on stdout");
-  g_assert_cmpstr (lines->pdata[1], ==, "bad \357\277\275\357\277\275 bytes");
-  g_assert_cmpuint (strlen (lines->pdata[2]), ==, 8192);
-  g_assert_cmpuint (strlen (lines->pdata[3]), ==, 8192);
-  g_assert_cmpuint (strlen (lines->pdata[4]), ==, 20000 - 2 * 8192);
-  g_assert_cmpstr (lines->pdata[5], ==, "no newline");
-  coproc_test_finalize (worker);
-}
-
-static void
-run_printing_worker (CoprocStderrMode mode)
-{
-  CoprocWorkerResource *worker = new_worker ("print");
-
-  g_object_set (worker, "stderr-mode", mode, NULL);
-  start_worker (worker, NULL);
-  await_message (worker, "printed");
-  assert_stop (worker, 10 * SECOND);
-  coproc_test_finalize (worker);
-}
-
-static void
-test_stderr_inherit (void)
-{
-  if (g_test_subprocess ())
-    {
-      run_printing_worker (COPROC_STDERR_MODE_INHERIT);
-      return;
-    }
-  g_test_trap_subprocess (NULL, 60 * SECOND, 0);
-  g_test_trap_assert_passed ();
-  g_test_trap_assert_stderr ("*on stdout\n*xxxx\nno newline*");
-}
-
-static void
-test_stderr_discard (void)
-{
-  if (g_test_subprocess ())
-    {
-      run_printing_worker (COPROC_STDERR_MODE_DISCARD);
-      return;
-    }
-  g_test_trap_subprocess (NULL, 60 * SECOND, 0);
-  g_test_trap_assert_passed ();
-  g_test_trap_assert_stderr_unmatched ("*on stdout*");
 }
 
 /* --- tasks --- */
@@ -461,9 +388,6 @@ main (int argc, char **argv)
 
   coproc_test_add ("/coproc/worker/arguments", test_arguments);
   coproc_test_add ("/coproc/worker/messenger-type", test_discipline);
-  coproc_test_add ("/coproc/worker/stderr/lines", test_stderr_lines);
-  coproc_test_add ("/coproc/worker/stderr/inherit", test_stderr_inherit);
-  coproc_test_add ("/coproc/worker/stderr/discard", test_stderr_discard);
   coproc_test_add ("/coproc/worker/task/results", test_task);
   coproc_test_add ("/coproc/worker/task/finishes", test_task_finishes);
   coproc_test_add ("/coproc/worker/silent-failure", test_silent_failure);
