@@ -42,12 +42,25 @@ fi
 export PKG_CONFIG_PATH="$glib/prefix/lib/pkgconfig"
 export LD_LIBRARY_PATH="$glib/prefix/lib"
 export G_SLICE=always-malloc
-export TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+# A worker's standard error is the host's business, its exit code often no test's: reports go to files.
+reports=$build/tsan-reports
+suppressions=$source_dir/tests/long/tsan.supp
+rm -rf "$reports"
+mkdir -p "$reports"
+TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+export TSAN_OPTIONS
 
 if [ ! -f "$build/tsan/build.ninja" ]; then
   meson setup "$build/tsan" "$source_dir" -Db_sanitize=thread -Db_lundef=false -Dexamples=false \
     -Dintrospection=disabled
 fi
 meson compile -C "$build/tsan"
+status=0
 meson test -C "$build/tsan" --no-rebuild --print-errorlogs --timeout-multiplier 4 \
-  --suite unit --suite process
+  --suite unit --suite process || status=$?
+for report in "$reports"/report.*; do
+  [ -f "$report" ] || continue
+  cat "$report"
+  status=1
+done
+exit "$status"
