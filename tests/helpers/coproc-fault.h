@@ -57,7 +57,7 @@ gboolean coproc_fault_start_raw (CoprocWorkerResource *worker, const char *scrip
 
 /* KiB that are resident. */
 guint64 coproc_fault_get_rss (void);
-/* No more than @extra KiB have been added to @start. Says nothing under ASan, which keeps what is freed. */
+/* No more than @extra KiB have been added to @start. Says nothing where memory cannot be measured. */
 void coproc_fault_assert_rss (guint64 start, guint64 extra);
 /* A limit of time in µs: as it is in an ordinary build, wider where the code is instrumented. */
 gint64 coproc_fault_limit (gint64 us);

@@ -213,6 +213,14 @@ coproc_test_add_data (const char *path, gconstpointer data, void (*func) (gconst
 }
 
 gboolean
+coproc_test_is_valgrind (void)
+{
+  const char *preload = g_getenv ("LD_PRELOAD");
+
+  return preload != NULL && strstr (preload, "vgpreload") != NULL;
+}
+
+gboolean
 coproc_test_is_slow (void)
 {
 #if defined(__SANITIZE_THREAD__)
@@ -223,9 +231,7 @@ coproc_test_is_slow (void)
   return TRUE;
 #endif
 #endif
-  const char *preload = g_getenv ("LD_PRELOAD");
-
-  return preload != NULL && strstr (preload, "vgpreload") != NULL;
+  return coproc_test_is_valgrind ();
 #endif
 }
 

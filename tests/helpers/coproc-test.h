@@ -32,6 +32,9 @@ gboolean coproc_test_can_measure_memory (void);
 
 /* --- time --- */
 
+/* TRUE under valgrind, where a program that cannot be run is not noticed by who starts it. */
+gboolean coproc_test_is_valgrind (void);
+
 /* TRUE when everything is 10 to 100 times slower than usual: valgrind or a thread sanitizer. */
 gboolean coproc_test_is_slow (void);
 

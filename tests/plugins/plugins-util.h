@@ -31,16 +31,18 @@ set_up (Fixture       *f,
   f->path = g_build_filename (f->dir, "file", NULL);
 }
 
+/* @arguments: (transfer full) (nullable) */
 static inline void
 start (Fixture    *f,
        const char *plugin,
        const char *entry_point,
        GVariant   *arguments)
 {
+  g_autoptr(GVariant) owned = arguments;
   g_autoptr(GError) error = NULL;
 
   f->worker = coproc_worker_resource_new (plugin, entry_point);
-  coproc_worker_resource_start (f->worker, arguments, NULL, &error);
+  coproc_worker_resource_start (f->worker, owned, NULL, &error);
   g_assert_no_error (error);
   f->messenger = coproc_worker_resource_get_messenger (f->worker);
 }

@@ -179,10 +179,9 @@ test_tail_bad_arguments (Fixture       *f,
     {
       g_autoptr(GError) error = NULL;
       g_autoptr(CoprocMessage) message = NULL;
-      g_autoptr(GVariant) arguments = rows[i].payload != NULL ? parse (f, rows[i].payload) : NULL;
 
       g_clear_object (&f->worker);
-      start (f, "text", "tail", arguments);
+      start (f, "text", "tail", rows[i].payload != NULL ? parse (f, rows[i].payload) : NULL);
       message = coproc_messenger_receive_message (f->messenger, "lines", PATIENCE, NULL, &error);
       g_assert_null (message);
       g_assert_error (error, rows[i].domain, rows[i].code);
