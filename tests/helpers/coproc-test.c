@@ -256,6 +256,12 @@ coproc_test_scale (guint n)
   return coproc_test_is_slow () ? MAX (n / 100, MIN (n, 100)) : n;
 }
 
+guint
+coproc_test_scale_long (guint n, guint n_long)
+{
+  return coproc_test_scale (g_test_slow () ? n_long : n);
+}
+
 gint64
 coproc_test_deadline (guint ms)
 {

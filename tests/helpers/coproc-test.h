@@ -40,6 +40,8 @@ gboolean coproc_test_is_slow (void);
 
 /* @n, or as much of it as is bearable when coproc_test_is_slow(). */
 guint coproc_test_scale (guint n);
+/* The same of @n_long instead of @n where the tests are run with `-m slow`. */
+guint coproc_test_scale_long (guint n, guint n_long);
 
 /* Now + @ms (more of it when slow), on the monotonic clock in µs. */
 gint64 coproc_test_deadline (guint ms);

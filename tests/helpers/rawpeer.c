@@ -94,24 +94,36 @@ put_bytes (const guint8 *data, gsize size)
     }
 }
 
-/* Returns: FALSE at the end of the input */
-static gboolean
-get_bytes (guint8 *data, gsize size)
+/* What there is, or comes next. Returns: 0 at the end of the input */
+static gsize
+read_some (guint8 *data, gsize size)
 {
-  while (size > 0)
+  for (;;)
     {
       struct pollfd input = { .fd = peer.in, .events = POLLIN };
       gssize n;
 
       poll (&input, 1, -1);
       n = read (peer.in, data, size);
-      if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+      if (n >= 0)
+        return (gsize) n;
+      if (errno != EINTR && errno != EAGAIN)
+        return 0;
+    }
+}
+
+/* Returns: FALSE at the end of the input */
+static gboolean
+get_bytes (guint8 *data, gsize size)
+{
+  while (size > 0)
+    {
+      gsize n = read_some (data, size);
+
+      if (n == 0)
         return FALSE;
-      if (n > 0)
-        {
-          data += n;
-          size -= (gsize) n;
-        }
+      data += n;
+      size -= n;
     }
   return TRUE;
 }
@@ -315,9 +327,9 @@ do_read (const char *kind)
 static void
 do_wait (void)
 {
-  guint8 byte;
+  guint8 block[65536];
 
-  while (get_bytes (&byte, 1))
+  while (read_some (block, sizeof block) > 0)
     ;
   end_at_once (0);
 }

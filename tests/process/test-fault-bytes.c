@@ -307,7 +307,7 @@ test_cut_pipes (gconstpointer data)
 static void
 test_gone_before (void)
 {
-  for (guint i = 0; i < coproc_test_scale (300); i++)
+  for (guint i = 0; i < coproc_test_scale_long (300, 3000); i++)
     {
       CoprocFaultPeer peer;
 

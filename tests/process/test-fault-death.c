@@ -426,11 +426,11 @@ count_mappings (void)
   return n;
 }
 
-/* A thousand deaths leave nothing: descriptors, threads and zombies are counted around every test. */
+/* A thousand deaths, or ten, leave nothing: descriptors, threads and zombies are counted around every test. */
 static void
 test_cycles (void)
 {
-  const guint n_cycles = coproc_test_scale (1000);
+  const guint n_cycles = coproc_test_scale_long (1000, 10000);
   const guint n_warm = n_cycles / 5;
   guint64 rss = 0;
   guint n_mappings = 0, n_fds = 0;

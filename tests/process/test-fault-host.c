@@ -134,7 +134,7 @@ spawn_many (gpointer data)
 static void
 test_spawn_threads (void)
 {
-  Spawner spawner = { coproc_test_scale (200), spawn_and_count () };
+  Spawner spawner = { coproc_test_scale_long (200, 1000), spawn_and_count () };
   GThread *threads[4];
 
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)

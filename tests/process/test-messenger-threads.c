@@ -336,7 +336,7 @@ take_turns (gpointer data)
   const char *channel = data;
   g_autofree char *peer_channel = g_strdup_printf ("to %s", channel);
 
-  for (guint i = 0; i < coproc_test_scale (5000); i++)
+  for (guint i = 0; i < coproc_test_scale_long (5000, 50000); i++)
     {
       assert_send (coproc_messenger_send_norequest (worker, g_variant_new_uint32 (i), peer_channel,
                                                     err));
@@ -368,7 +368,7 @@ test_channels (void)
 static gpointer
 open_and_close (gpointer data)
 {
-  for (guint i = 0; i < coproc_test_scale (300); i++)
+  for (guint i = 0; i < coproc_test_scale_long (300, 3000); i++)
     {
       CoprocMessenger *one, *other;
 

@@ -145,7 +145,7 @@ test_swap (void)
     return;
 
   thread = g_thread_new ("swapper", swap_files, &swapper);
-  for (guint i = 0; i < coproc_test_scale (200); i++)
+  for (guint i = 0; i < coproc_test_scale_long (200, 5000); i++)
     {
       g_autoptr (GError) error = NULL;
       g_autoptr (CoprocPlugin) plugin = coproc_plugin_inspect (file, &error);
