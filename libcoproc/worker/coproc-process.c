@@ -193,6 +193,9 @@ coproc_process_watch (CoprocProcess       *self,
                       CoprocProcessExited  func,
                       gpointer             user_data)
 {
+  /* The end may be told, and the background thread's last user gone with it, before this returns: the
+   * context must not go while this thread has a reference to one of its sources. */
+  g_autoptr (GMainContext) context G_GNUC_UNUSED = g_main_context_ref (io);
   g_autoptr (GSource) source = NULL;
 
   self->exited = func;

@@ -308,11 +308,15 @@ coproc_stderr_tail_start (CoprocStderrTail *self,
                           gpointer user_data,
                           GDestroyNotify notify)
 {
+  /* Goes after the source does, whoever is the last user of the background thread meanwhile. */
+  g_autoptr (GMainContext) context = g_main_context_ref (self->io);
+  g_autoptr (GSource) source G_GNUC_UNUSED = NULL;
+
   self->func = func;
   self->user_data = user_data;
   self->notify = notify;
-  g_source_unref (coproc_io_add_timeout (self->io, 0, on_start, coproc_stderr_tail_ref (self),
-                                         (GDestroyNotify) coproc_stderr_tail_unref));
+  source = coproc_io_add_timeout (context, 0, on_start, coproc_stderr_tail_ref (self),
+                                  (GDestroyNotify) coproc_stderr_tail_unref);
 }
 
 void
