@@ -286,6 +286,7 @@ static GSourceFuncs endpoint_source_funcs = {
 gboolean
 coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error)
 {
+  g_autoptr (GMainContext) context = NULL;
   GSource *source;
 
   self->io = coproc_io_ref (error);
@@ -296,12 +297,15 @@ coproc_endpoint_source_attach (CoprocEndpoint *self, GError **error)
   g_source_set_static_name (source, "coproc endpoint");
   ((EndpointSource *) source)->endpoint = coproc_endpoint_ref (self);
 
+  /* The peer may be gone already, and the background thread's last user with it, before this returns. */
+  context = g_main_context_ref (self->io);
+
   g_mutex_lock (&self->lock);
   self->source = source;
   self->watch_input = TRUE;
   self->input_events = -1;
   g_mutex_unlock (&self->lock);
-  g_source_attach (source, self->io);
+  g_source_attach (source, context);
   return TRUE;
 }
 

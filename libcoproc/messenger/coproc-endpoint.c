@@ -256,10 +256,19 @@ void
 coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
 {
   g_autoptr (GError) full = NULL;
+  g_autoptr (GError) cut = NULL;
 
   coproc_endpoint_pump (self, COPROC_PUMP_ALL);
 
+  /* Somebody else may hold the connection open: its end has not been seen then. */
+  g_mutex_lock (&self->read_lock);
+  if (!self->input_done && self->transport != NULL)
+    self->transport->ops->get_cut (self->transport, &cut);
+  g_mutex_unlock (&self->read_lock);
+
   g_mutex_lock (&self->lock);
+  if (cut != NULL && self->cut == NULL)
+    self->cut = g_strdup (cut->message);
   if (self->state == COPROC_ENDPOINT_OPEN || self->state == COPROC_ENDPOINT_ENDING)
     {
       full = g_error_copy (reason);

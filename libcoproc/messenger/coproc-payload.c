@@ -63,7 +63,7 @@ coproc_payload_get (GVariant *payload, GError **error, const char *format, ...)
       g_autofree char *expected = format_to_type (format);
 
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
-                   "The payload has the type “%s” where “%s” is expected",
+                   "The payload has the type '%s' where '%s' is expected",
                    g_variant_get_type_string (payload), expected);
       return FALSE;
     }

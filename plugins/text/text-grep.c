@@ -106,7 +106,7 @@ text_grep (GVariant      *input,
   grep.regex = regex = g_regex_new (pattern, 0, 0, &pattern_error);
   if (regex == NULL)
     {
-      g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "“pattern”: %s",
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "'pattern': %s",
                    pattern_error->message);
       return NULL;
     }

@@ -15,7 +15,7 @@ lookup (GVariant    *options,
   if (options == NULL)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
-                   "Arguments are needed, “%s” among them", key);
+                   "Arguments are needed, '%s' among them", key);
       return FALSE;
     }
   if (!coproc_payload_get (options, error, "@a{sv}", &dict))
@@ -34,7 +34,7 @@ lookup_required (GVariant    *options,
   if (!lookup (options, key, value, error))
     return FALSE;
   if (*value == NULL)
-    g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "“%s” is missing", key);
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD, "'%s' is missing", key);
   return *value != NULL;
 }
 
@@ -50,7 +50,7 @@ text_options_get_string (GVariant    *options,
     return FALSE;
   if (!coproc_payload_get (value, error, "s", string))
     {
-      g_prefix_error (error, "“%s”: ", key);
+      g_prefix_error (error, "'%s': ", key);
       return FALSE;
     }
   return TRUE;
@@ -85,7 +85,7 @@ text_options_get_boolean (GVariant    *options,
     return FALSE;
   if (value != NULL && !coproc_payload_get (value, error, "b", boolean))
     {
-      g_prefix_error (error, "“%s”: ", key);
+      g_prefix_error (error, "'%s': ", key);
       return FALSE;
     }
   return TRUE;

@@ -57,7 +57,7 @@ fail (const char  *what,
   const int saved_errno = errno;
   g_autofree char *name = g_filename_display_name (path);
 
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "Cannot %s “%s”: %s", what,
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "Cannot %s '%s': %s", what,
                name, g_strerror (saved_errno));
   return FALSE;
 }
@@ -76,7 +76,7 @@ open_regular_file (const char  *path,
     {
       g_autofree char *name = g_filename_display_name (path);
 
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "“%s” is not a regular file",
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_REGULAR_FILE, "'%s' is not a regular file",
                    name);
     }
   else

@@ -338,6 +338,26 @@ test_grandchild (gconstpointer data)
   coproc_test_until (coproc_fault_is_gone (pid));
 }
 
+/* The same with half a reply written: what is cut is told although the connection does not end. */
+static void
+test_grandchild_cut (void)
+{
+  g_autoptr(GVariant) grandchild = NULL;
+  g_autoptr(GError) error = NULL;
+  Patient patient;
+
+  patient_start (&patient, &causes[4], NULL);
+  coproc_fault_order (patient.worker, "fork-escape");
+  grandchild = coproc_messenger_receive_blocking (patient.messenger, "grandchild", NULL, &error);
+  g_assert_no_error (error);
+  error = call_error (patient.messenger, "cut 5000; exit 3", FALSE);
+  coproc_fault_assert_died (error, patient.pid, "exit code 3");
+  g_assert_nonnull (strstr (error->message, "cut after 2540 of 5040 bytes"));
+  patient_bury (&patient);
+  kill (g_variant_get_int32 (grandchild), SIGKILL);
+  coproc_test_until (coproc_fault_is_gone (g_variant_get_int32 (grandchild)));
+}
+
 /* --- B18 --- */
 
 /* An end in the middle of a call that looks like success. */
@@ -467,6 +487,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/fault-death/last-words", test_last_words);
   coproc_test_add_data ("/coproc/fault-death/A26/grandchild", "fork-sleep", test_grandchild);
   coproc_test_add_data ("/coproc/fault-death/A26/escaped-grandchild", "fork-escape", test_grandchild);
+  coproc_test_add ("/coproc/fault-death/A26/grandchild-cut", test_grandchild_cut);
   coproc_test_add_data ("/coproc/fault-death/B18/exit", "exit 0", test_quiet_exit);
   coproc_test_add_data ("/coproc/fault-death/B18/_exit", "_exit 0", test_quiet_exit);
   coproc_test_add_data ("/coproc/fault-death/B18/quick_exit", "quick_exit 0", test_quiet_exit);

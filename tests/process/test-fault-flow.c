@@ -332,6 +332,47 @@ test_close_both (gconstpointer data)
   coproc_fault_release (worker);
 }
 
+static CoprocWorkerState
+get_state (CoprocWorkerResource *worker)
+{
+  CoprocWorkerState state;
+
+  g_object_get (worker, "state", &state, NULL);
+  return state;
+}
+
+/* The connection has ended, and nobody knows why before the worker has been ended: a call that comes
+ * in between is told the reason, too. */
+static void
+test_call_while_ending (gconstpointer data)
+{
+  const gboolean async = GPOINTER_TO_INT (data);
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+  CoprocMessenger *messenger;
+  CoprocTestResult result = { 0 };
+  g_autoptr(GError) error = NULL;
+  GPid pid;
+
+  coproc_fault_start (worker, NULL);
+  messenger = coproc_worker_resource_get_messenger (worker);
+  pid = coproc_worker_resource_get_pid (worker);
+  coproc_fault_order (worker, "close both; pause");
+  coproc_test_until (get_state (worker) != COPROC_WORKER_STATE_RUNNING);
+  g_assert_true (coproc_worker_resource_is_alive (worker));
+
+  if (async)
+    {
+      coproc_messenger_call_async (messenger, g_variant_new_int32 (1), NULL, -1, NULL,
+                                   coproc_test_result_store, &result);
+      g_assert_null (coproc_messenger_call_finish (messenger, coproc_test_result_wait (&result), &error));
+      coproc_test_result_clear (&result);
+    }
+  else
+    g_assert_null (coproc_messenger_call (messenger, g_variant_new_int32 (1), NULL, -1, NULL, &error));
+  coproc_fault_assert_died (error, pid, "signal TERM");
+  coproc_fault_release (worker);
+}
+
 /* A24: as much as it likes, on the protocol's or its own account: the second time no memory is added
  * to what the first has cost. */
 static void
@@ -379,6 +420,8 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/fault-flow/A18/peer-close-both", "hello; close in; close out; pause", test_close_peer);
   coproc_test_add_data ("/coproc/fault-flow/A19/close-both", "close both; pause", test_close_both);
   coproc_test_add_data ("/coproc/fault-flow/A19/close-both-deaf", "ignore_term; close both; busy", test_close_both);
+  coproc_test_add_data ("/coproc/fault-flow/A19/call", GINT_TO_POINTER (FALSE), test_call_while_ending);
+  coproc_test_add_data ("/coproc/fault-flow/A19/call-async", GINT_TO_POINTER (TRUE), test_call_while_ending);
   coproc_test_add_data ("/coproc/fault-flow/A24/stdout", "spam stdout", test_spam);
   coproc_test_add_data ("/coproc/fault-flow/A24/stderr", "spam stderr", test_spam);
   return g_test_run ();

@@ -80,12 +80,12 @@ test_mismatch (void)
     const char *type;
     const char *expected;
   } rows[] = {
-    { "'text'", "u", "“s”", "“u”" },
-    { "(1, 2)", "(i)", "“(ii)”", "“(i)”" },
-    { "('a', @a{ss} {})", "(&s@a{sv})", "“(sa{ss})”", "“(sa{sv})”" },
-    { "['a']", "^aay", "“as”", "“aay”" },
-    { "@ai []", "^a&s", "“ai”", "“as”" },
-    { "()", "m*", "“()”", "“m*”" },
+    { "'text'", "u", "'s'", "'u'" },
+    { "(1, 2)", "(i)", "'(ii)'", "'(i)'" },
+    { "('a', @a{ss} {})", "(&s@a{sv})", "'(sa{ss})'", "'(sa{sv})'" },
+    { "['a']", "^aay", "'as'", "'aay'" },
+    { "@ai []", "^a&s", "'ai'", "'as'" },
+    { "()", "m*", "'()'", "'m*'" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
