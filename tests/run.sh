@@ -5,7 +5,7 @@
 # Builds the library and runs its tests: run.sh [long]
 #
 # Without an argument: all tests; unit, process and fuzzing tests again under AddressSanitizer and
-# UBSan; some under valgrind; a build with clang. With `long`: the programs in tests/long.
+# UBSan, most under valgrind; a build with clang. With `long`: the programs in tests/long.
 #
 # Environment: COPROC_BUILD: where to build, default build/.
 # The last line is a plain `N passed, N failed, N skipped`.
@@ -160,10 +160,13 @@ if check "build with sanitizers" setup "$build/asan" -Db_sanitize=$sanitizers -D
   unset ASAN_OPTIONS UBSAN_OPTIONS
 fi
 
-note "Some tests with valgrind"
+note "The tests with valgrind, without those that take minutes there"
 if command -v valgrind >/dev/null; then
-  run "$build/test" testlog-valgrind --setup valgrind channel frame message pending \
-    messenger messenger-receive messenger-requests
+  # Names have no spaces.
+  # shellcheck disable=SC2046
+  run "$build/test" testlog-valgrind --setup valgrind $(meson test -C "$build/test" --list \
+    --suite unit --suite process --no-suite faults --no-suite memory 2>/dev/null \
+    | sed -n 's,.* / ,,p' | grep -vx -e fault-flow -e fault-system)
 else
   echo "valgrind is not installed"
   skipped=$((skipped + 1))
