@@ -6,9 +6,8 @@
 
 /* --- construction --- */
 
-/* Takes @transport. */
-static CoprocMessenger *
-new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error)
+CoprocMessenger *
+coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error)
 {
   g_autoptr (CoprocMessenger) self = g_object_new (messenger_type, NULL);
 
@@ -23,7 +22,7 @@ coproc_messenger_new_unannounced (GType messenger_type, int in_fd, int out_fd, G
   CoprocTransportLink *transport = coproc_pipe_transport_new (in_fd, out_fd, error);
 
   if (transport != NULL)
-    return new_for_transport (messenger_type, transport, error);
+    return coproc_messenger_new_for_transport (messenger_type, transport, error);
   coproc_clear_fd (&in_fd);
   coproc_clear_fd (&out_fd);
   return NULL;
@@ -117,35 +116,6 @@ coproc_messenger_new_pair (GType              messenger_type,
 }
 
 /* --- for worker/ --- */
-
-gboolean
-coproc_messenger_new_memory_pair (GType              messenger_type,
-                                  CoprocMessenger  **worker_end,
-                                  CoprocMessenger  **host_end,
-                                  GError           **error)
-{
-  CoprocTransportLink *to_host, *to_worker;
-  g_autoptr (CoprocMessenger) worker = NULL;
-  g_autoptr (CoprocMessenger) host = NULL;
-
-  *worker_end = *host_end = NULL;
-  if (!coproc_memory_transport_new_pair (&to_host, &to_worker, error))
-    return FALSE;
-  worker = new_for_transport (messenger_type, to_host, error);
-  if (worker == NULL)
-    {
-      to_worker->ops->free (to_worker);
-      return FALSE;
-    }
-  host = new_for_transport (messenger_type, to_worker, error);
-  if (host == NULL)
-    return FALSE;
-
-  *worker_end = g_steal_pointer (&worker);
-  *host_end = g_steal_pointer (&host);
-  return TRUE;
-}
-
 
 gboolean
 coproc_messenger_send_hello (CoprocMessenger *self, GVariant *extra, GError **error)

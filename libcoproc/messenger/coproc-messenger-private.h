@@ -6,6 +6,7 @@
 #pragma once
 
 #include "messenger/coproc-messenger.h"
+#include "wire/coproc-transport-private.h"
 
 G_BEGIN_DECLS
 
@@ -17,8 +18,8 @@ void             coproc_messenger_fix_discipline   (CoprocMessenger *self, gbool
 /* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). */
 CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, int in_fd, int out_fd, GError **error);
 
-/* Two ends in one process, between which payloads cross by reference; none has greeted yet. */
-gboolean         coproc_messenger_new_memory_pair  (GType messenger_type, CoprocMessenger **worker_end, CoprocMessenger **host_end, GError **error);
+/* The same on a link that the messenger takes, also when this fails. */
+CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error);
 
 /* Sends this side's HELLO with @extra (a{sv}, nullable, floating consumed) beside the usual fields.
  * Every message sent before it would be refused. */

@@ -29,7 +29,6 @@ const char *coproc_trusted_getenv       (const char *name);
 typedef struct
 {
   char *path;
-  GModule *module;
   const CoprocPluginDescriptor *descriptor; /* checked: strings, names, functions */
 } CoprocLoadedPlugin;
 

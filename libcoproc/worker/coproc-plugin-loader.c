@@ -133,17 +133,35 @@ coproc_plugin_check_descriptor (const CoprocPluginDescriptor *descriptor,
   return TRUE;
 }
 
-/* Loads what @fd is, whatever lies at @path by now; by path only where there is no /proc. The
- * descriptor stays open with the module, because its number is the module's name to GModule. */
-static GModule *
-open_module (int fd, const char *path, GError **error)
+/* A module that is in the process for good. */
+typedef struct
 {
-  g_autofree char *by_fd = g_strdup_printf ("/proc/self/fd/%d", fd);
-  gboolean has_proc = access (by_fd, R_OK) == 0;
+  dev_t device;
+  ino_t inode;
+  gpointer descriptor;  /* (nullable) what its symbol is */
+  GModule *module;
+} Resident;
+
+/* (residents_lock) */
+static GMutex residents_lock;
+static GArray *residents; /* (nullable) Resident */
+
+/* Loads what @fd is, whatever lies at @path by now; by path only where there is no /proc. Neither GModule
+ * nor the C library opens a name twice, so each load has a name of its own. (residents_lock) */
+static GModule *
+open_module_locked (int fd, const char *path, GError **error)
+{
+  g_autoptr (GString) by_fd = g_string_new ("/proc/self/fd/");
   g_autoptr (GError) local_error = NULL;
+  gboolean has_proc;
   GModule *module;
 
-  module = g_module_open_full (has_proc ? by_fd : path, G_MODULE_BIND_LOCAL, &local_error);
+  for (guint i = 0; i < residents->len; i++)
+    g_string_append (by_fd, "./");
+  g_string_append_printf (by_fd, "%d", fd);
+  has_proc = access (by_fd->str, R_OK) == 0;
+
+  module = g_module_open_full (has_proc ? by_fd->str : path, G_MODULE_BIND_LOCAL, &local_error);
   if (module == NULL)
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
                  "Plugin file '%s' cannot be loaded: %s", path, local_error->message);
@@ -151,33 +169,66 @@ open_module (int fd, const char *path, GError **error)
   return module;
 }
 
+/* The module of @fd, loaded now or before. NULL with error set; what is wrong with a module that has been
+ * loaded is for the caller to find. */
+static const Resident *
+ensure_resident_locked (int fd, const char *path, GError **error)
+{
+  Resident resident = { 0 };
+  struct stat st;
+
+  if (residents == NULL)
+    residents = g_array_new (FALSE, FALSE, sizeof (Resident));
+  if (fstat (fd, &st) == 0)
+    {
+      resident.device = st.st_dev;
+      resident.inode = st.st_ino;
+    }
+  for (guint i = 0; i < residents->len; i++)
+    {
+      const Resident *other = &g_array_index (residents, Resident, i);
+
+      if (other->device == resident.device && other->inode == resident.inode)
+        return other;
+    }
+
+  if (!coproc_plugin_check_elf (fd, path, error)
+      || (resident.module = open_module_locked (fd, path, error)) == NULL)
+    return NULL;
+  g_module_make_resident (resident.module);
+  if (!g_module_symbol (resident.module, COPROC_PLUGIN_DESCRIPTOR_SYMBOL, &resident.descriptor))
+    resident.descriptor = NULL;
+  g_array_append_val (residents, resident);
+  return &g_array_index (residents, Resident, residents->len - 1);
+}
+
 CoprocLoadedPlugin *
 coproc_plugin_load (const char *plugin, GError **error)
 {
   g_autoptr (CoprocLoadedPlugin) self = g_new0 (CoprocLoadedPlugin, 1);
-  gpointer symbol = NULL;
+  const Resident *resident;
   int fd = coproc_plugin_open_file (plugin, &self->path, error);
 
   if (fd < 0)
     return NULL;
-  if (!coproc_plugin_check_elf (fd, self->path, error)
-      || (self->module = open_module (fd, self->path, error)) == NULL)
-    {
-      coproc_clear_fd (&fd);
-      return NULL;
-    }
-  g_module_make_resident (self->module);
+  g_mutex_lock (&residents_lock);
+  resident = ensure_resident_locked (fd, self->path, error);
+  if (resident != NULL)
+    self->descriptor = resident->descriptor;
+  g_mutex_unlock (&residents_lock);
+  coproc_clear_fd (&fd);
 
-  if (!g_module_symbol (self->module, COPROC_PLUGIN_DESCRIPTOR_SYMBOL, &symbol) || symbol == NULL)
+  if (resident == NULL)
+    return NULL;
+  if (self->descriptor == NULL)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_PLUGIN_SYMBOL,
                    "'%s' is not a plugin: it has no symbol '%s'", self->path,
                    COPROC_PLUGIN_DESCRIPTOR_SYMBOL);
       return NULL;
     }
-  if (!coproc_plugin_check_descriptor (symbol, self->path, error))
+  if (!coproc_plugin_check_descriptor (self->descriptor, self->path, error))
     return NULL;
-  self->descriptor = symbol;
 
   return g_steal_pointer (&self);
 }

@@ -17,6 +17,10 @@ gboolean         coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error
  * its host does. The greeting is not answered yet. @arguments: (transfer full) (nullable): a{sv} */
 CoprocMessenger *coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **error);
 
+/* The part of it that is the same in a thread: waits for the host's greeting on @messenger. What is wrong with
+ * it is told to the host, too. */
+gboolean         coproc_worker_await_greeting (CoprocMessenger *messenger, GVariant **arguments, GError **error);
+
 /* Says that nothing more will be sent, after @report if there is one, and waits until it is written. */
 void             coproc_worker_leave_host (CoprocMessenger *messenger, const GError *report);
 

@@ -165,15 +165,29 @@ get_arguments (GVariant *hello, GVariant **arguments, GError **error)
   return TRUE;
 }
 
+gboolean
+coproc_worker_await_greeting (CoprocMessenger *messenger, GVariant **arguments, GError **error)
+{
+  g_autoptr (GVariant) hello = coproc_messenger_await_hello (messenger, -1, NULL, error);
+  g_autoptr (GError) local_error = NULL;
+
+  *arguments = NULL;
+  if (hello == NULL)
+    return FALSE;
+  if (get_arguments (hello, arguments, &local_error))
+    return TRUE;
+
+  coproc_worker_leave_host (messenger, local_error);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
 CoprocMessenger *
 coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **error)
 {
   g_autoptr (CoprocMessenger) messenger = NULL;
-  g_autoptr (GVariant) hello = NULL;
-  g_autoptr (GError) local_error = NULL;
   int in_fd, out_fd;
 
-  *arguments = NULL;
   if (!coproc_worker_take_fds (&in_fd, &out_fd, error) || !watch_host (error))
     return NULL;
   messenger = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
@@ -181,17 +195,7 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
     return NULL;
   coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
 
-  hello = coproc_messenger_await_hello (messenger, -1, NULL, error);
-  if (hello == NULL)
-    return NULL;
-  if (!get_arguments (hello, arguments, &local_error))
-    {
-      coproc_worker_leave_host (messenger, local_error);
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return NULL;
-    }
-
-  return g_steal_pointer (&messenger);
+  return coproc_worker_await_greeting (messenger, arguments, error) ? g_steal_pointer (&messenger) : NULL;
 }
 
 void

@@ -48,7 +48,7 @@ coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
   g_autofree char *how = NULL;
   g_autofree char *last_words = coproc_worker_run_dup_last_words (self);
   g_autoptr (GError) broken = NULL;
-  GPid pid = coproc_process_get_pid (self->process);
+  g_autofree char *name = coproc_worker_run_dup_name (self);
   CoprocExit status;
   gboolean greeting, asked, dropped;
 
@@ -63,18 +63,17 @@ coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
 
   if (broken != NULL)
     {
-      g_prefix_error (&broken, "Worker %d (%s) was killed: ", (int) pid, self->label);
+      g_prefix_error (&broken, "%s was killed: ", name);
       return g_steal_pointer (&broken);
     }
 
   how = coproc_exit_describe (&status);
   if (greeting && !asked && is_plugins_doing (&status))
     return g_error_new (COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
-                        "Worker %d (%s) died while loading the plugin: %s%s", (int) pid,
-                        self->label, how, last_words);
+                        "%s died while loading the plugin: %s%s", name, how, last_words);
 
   return g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED,
-                      "Worker %d (%s) died while %s: %s%s%s", (int) pid, self->label,
+                      "%s died while %s: %s%s%s", name,
                       greeting ? "starting"
                       : asked  ? "stopping"
                                : "running",

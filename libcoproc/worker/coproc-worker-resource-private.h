@@ -19,7 +19,8 @@ struct _CoprocWorkerResource
 
   /* immutable after construction */
   char *plugin;
-  char *entry_point;
+  char *entry_point;             /* (nullable) both: it is a function */
+  CoprocWorkerFunction *function; /* (nullable) (owned) */
   CoprocWorkerObserver *observer;
 
   GMutex lock;

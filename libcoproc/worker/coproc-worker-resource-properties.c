@@ -178,7 +178,9 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
   /**
    * CoprocWorkerResource:mode:
    *
-   * Where the worker runs. This version runs workers in processes; a start in another mode fails.
+   * Where the next start runs the worker: in a process of its own, or in a thread of this one, where a
+   * plugin that is loaded stays loaded. A thread shares the host's environment, working directory and
+   * standard error.
    *
    * Since: 1.0
    */

@@ -15,6 +15,7 @@ typedef struct
   GVariant *arguments;         /* (nullable) */
   char **environment;
   char *working_directory;
+  char *label;                 /* for messages */
   CoprocWorkerSetup setup;     /* its strings are the object's and this one's */
   GError *error;               /* (nullable) what an asynchronous start has come to */
 } StartJob;
@@ -26,27 +27,50 @@ start_job_free (StartJob *job)
   g_clear_pointer (&job->arguments, g_variant_unref);
   g_strfreev (job->environment);
   g_free (job->working_directory);
+  g_free (job->label);
   g_clear_error (&job->error);
   g_free (job);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StartJob, start_job_free)
 
+static gboolean
+has_code (CoprocWorkerResource *self)
+{
+  return self->function != NULL || (self->plugin != NULL && self->entry_point != NULL);
+}
+
+/* What only a process can have, or only a plugin can be. */
+static gboolean
+check_mode_locked (CoprocWorkerResource *self, GError **error)
+{
+  if (self->mode == COPROC_WORKER_MODE_PROCESS && self->function != NULL)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "A function of the host can only run in a thread");
+  else if (self->mode == COPROC_WORKER_MODE_THREAD
+           && (self->environment != NULL || self->working_directory != NULL))
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "A thread has the environment and the working directory of its process");
+  else if (self->mode == COPROC_WORKER_MODE_PROCESS
+           && self->transport == COPROC_TRANSPORT_SHARED_MEMORY)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "This version of the library has no shared-memory transport");
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
 /* What this side can see to be wrong; the plugin and its entry point are the worker's to check. */
 static gboolean
-check_start_locked (CoprocWorkerResource *self, GVariant *arguments, GError **error)
+check_start_locked (CoprocWorkerResource *self, const char *label, GVariant *arguments, GError **error)
 {
   const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
 
   if (self->run != NULL && !coproc_worker_run_is_over (self->run))
-    g_set_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE,
-                 "Worker %s:%s is running already", self->plugin, self->entry_point);
-  else if (self->mode != COPROC_WORKER_MODE_PROCESS)
-    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-                         "This version of the library runs workers in processes only");
-  else if (self->transport == COPROC_TRANSPORT_SHARED_MEMORY)
-    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-                         "This version of the library has no shared-memory transport");
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE, "Worker %s is running already", label);
+  else if (!check_mode_locked (self, error))
+    return FALSE;
   else if (arguments != NULL && !g_variant_is_of_type (arguments, G_VARIANT_TYPE_VARDICT))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
                  "A worker's arguments are of type 'a{sv}', not '%s'",
@@ -70,9 +94,11 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
 
   if (arguments != NULL)
     job->arguments = g_variant_ref_sink (arguments);
+  job->label = self->function != NULL ? g_strdup ("function")
+                                      : g_strdup_printf ("%s:%s", self->plugin, self->entry_point);
 
   g_mutex_lock (&self->lock);
-  if (!check_start_locked (self, arguments, error))
+  if (!check_start_locked (self, job->label, arguments, error))
     {
       g_mutex_unlock (&self->lock);
       return NULL;
@@ -83,6 +109,8 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
   job->environment = g_strdupv (self->environment);
   job->working_directory = g_strdup (self->working_directory);
   job->setup = (CoprocWorkerSetup) {
+    .mode = self->mode,
+    .function = self->function,
     .launcher = &coproc_child_launcher,
     .plugin = self->plugin,
     .entry_point = self->entry_point,
@@ -107,8 +135,7 @@ start_job_run (StartJob *job, GCancellable *cancellable, GError **error)
   if (coproc_worker_run_start (job->run, &job->setup, job->arguments, cancellable, error))
     return TRUE;
 
-  g_prefix_error (error, "Worker %s:%s could not be started: ", job->setup.plugin,
-                  job->setup.entry_point);
+  g_prefix_error (error, "Worker %s could not be started: ", job->label);
   return FALSE;
 }
 
@@ -149,7 +176,7 @@ coproc_worker_resource_start (CoprocWorkerResource  *self,
   g_autoptr (StartJob) job = NULL;
 
   g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
-  g_return_val_if_fail (self->plugin != NULL && self->entry_point != NULL, FALSE);
+  g_return_val_if_fail (has_code (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
@@ -218,7 +245,7 @@ coproc_worker_resource_start_async (CoprocWorkerResource *self,
   GThread *thread;
 
   g_return_if_fail (COPROC_IS_WORKER_RESOURCE (self));
-  g_return_if_fail (self->plugin != NULL && self->entry_point != NULL);
+  g_return_if_fail (has_code (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = g_task_new (self, cancellable, callback, user_data);
@@ -241,8 +268,7 @@ coproc_worker_resource_start_async (CoprocWorkerResource *self,
       g_object_unref (task);
       coproc_worker_run_fail_start (job->run);
       g_task_return_new_error (task, COPROC_ERROR, COPROC_ERROR_SPAWN,
-                               "Worker %s:%s could not be started: %s", self->plugin,
-                               self->entry_point, error->message);
+                               "Worker %s could not be started: %s", job->label, error->message);
       return;
     }
   g_thread_unref (thread);

@@ -10,7 +10,8 @@
 /**
  * CoprocWorkerResource:
  *
- * A worker as its host holds it: plugin code in a process of its own, and the messenger to it.
+ * A worker as its host holds it: plugin code in a process, or a thread, of its own, and the messenger
+ * to it.
  *
  * A worker is made from the name (or the absolute path) of a plugin and the name of one of its
  * entry points, started with [method@Coproc.WorkerResource.start], talked to through
@@ -28,6 +29,10 @@
  * When the worker's process ends without having said goodbye, everything that waits for it fails
  * with %COPROC_ERROR_WORKER_DIED, whose message names the process, the signal or exit code, and the
  * end of what it printed; what had arrived before can still be received.
+ *
+ * With [property@Coproc.WorkerResource:mode] %COPROC_WORKER_MODE_THREAD the same entry point runs in a thread
+ * of the host: it starts faster, and payloads cross by reference, but its crash is the host's, and
+ * it can be asked to end but not killed. Its exit status is 0, or 1 when it has failed.
  *
  * Every method may be called from any thread. Signals and property notifications are emitted in the
  * thread-default [struct@GLib.MainContext] of the thread that made the object.
@@ -103,6 +108,7 @@ coproc_worker_resource_finalize (GObject *object)
   coproc_worker_observer_unref (self->observer);
   g_free (self->plugin);
   g_free (self->entry_point);
+  g_clear_pointer (&self->function, coproc_worker_function_unref);
   g_strfreev (self->environment);
   g_free (self->working_directory);
   g_mutex_clear (&self->lock);
@@ -123,10 +129,10 @@ coproc_worker_resource_class_init (CoprocWorkerResourceClass *klass)
   /**
    * CoprocWorkerResource::exited:
    * @self: the worker
-   * @status: the exit code, -1 when a signal ended the process or nobody knows
+   * @status: the exit code (of a thread 0 or 1), -1 when a signal ended the process or nobody knows
    * @signum: the signal that ended the process, 0 if none did
    *
-   * The worker's process has ended.
+   * The worker's process or thread has ended.
    *
    * What it had sent can still be received. The worker may be started again in a handler.
    *
@@ -204,6 +210,39 @@ coproc_worker_resource_finish (CoprocWorkerResource *self,
 }
 
 /* --- what can be asked --- */
+
+/**
+ * coproc_worker_resource_new_for_function: (skip)
+ * @function: what the worker does
+ * @user_data: data for @function
+ * @notify: (nullable): called with @user_data when the worker and its last thread are gone, in either's
+ *   thread
+ *
+ * Makes a worker that is a function, to run in a thread; it is not started yet.
+ *
+ * Its [property@Coproc.WorkerResource:mode] is %COPROC_WORKER_MODE_THREAD. Each start calls @function in
+ * a new thread, with a thread-default [struct@GLib.MainContext] of its own.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): a new worker
+ *
+ * Since: 1.0
+ */
+CoprocWorkerResource *
+coproc_worker_resource_new_for_function (CoprocWorkerFunc   function,
+                                         gpointer           user_data,
+                                         GDestroyNotify     notify)
+{
+  CoprocWorkerResource *self;
+
+  g_return_val_if_fail (function != NULL, NULL);
+
+  self = g_object_new (COPROC_TYPE_WORKER_RESOURCE, "mode", COPROC_WORKER_MODE_THREAD, NULL);
+  self->function = g_atomic_rc_box_new (CoprocWorkerFunction);
+  *self->function = (CoprocWorkerFunction) { function, user_data, notify };
+  return self;
+}
 
 /**
  * coproc_worker_resource_get_messenger:

@@ -21,6 +21,32 @@ COPROC_AVAILABLE_IN_1_0
 CoprocWorkerResource *coproc_worker_resource_new              (const char            *plugin,
                                                                const char            *entry_point);
 
+/**
+ * CoprocWorkerFunc: (skip)
+ * @messenger: the worker's end of the connection
+ * @arguments: (nullable): the arguments of the start, of type `a{sv}`
+ * @user_data: what was given with the function
+ * @error: return location for an error
+ *
+ * A function that is a worker, in a thread of its own.
+ *
+ * It returns when the host asks it to close, which a receive call tells with
+ * %COPROC_ERROR_CLOSE_REQUESTED; to fail with that error is a clean end.
+ *
+ * Returns: %FALSE with @error set when it has failed
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*CoprocWorkerFunc) (CoprocMessenger  *messenger,
+                                      GVariant         *arguments,
+                                      gpointer          user_data,
+                                      GError          **error);
+
+COPROC_AVAILABLE_IN_1_0
+CoprocWorkerResource *coproc_worker_resource_new_for_function (CoprocWorkerFunc       function,
+                                                               gpointer               user_data,
+                                                               GDestroyNotify         notify);
+
 COPROC_AVAILABLE_IN_1_0
 gboolean              coproc_worker_resource_start            (CoprocWorkerResource  *self,
                                                                GVariant              *arguments,

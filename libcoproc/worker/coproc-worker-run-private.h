@@ -9,16 +9,27 @@
 #include "worker/coproc-process-private.h"
 #include "worker/coproc-spawn-private.h"
 #include "worker/coproc-stderr-tail-private.h"
+#include "worker/coproc-worker-resource.h"
 #include "worker/coproc-worker-observer-private.h"
 
 G_BEGIN_DECLS
 
+/* A function of the application that is a worker thread. Atomically reference-counted (g_atomic_rc_box). */
+typedef struct
+{
+  CoprocWorkerFunc func;
+  gpointer user_data;
+  GDestroyNotify notify;           /* (nullable) */
+} CoprocWorkerFunction;
+
 /* What a worker is started from. All borrowed for the start. */
 typedef struct
 {
-  const CoprocLauncher *launcher;
-  const char *plugin;
+  CoprocWorkerMode mode;
+  const CoprocLauncher *launcher;  /* of processes */
+  const char *plugin;              /* (nullable) NULL: `function` */
   const char *entry_point;
+  CoprocWorkerFunction *function;  /* (nullable) */
   GType messenger_type;
   const char *const *environment;  /* (nullable) the host's */
   const char *working_directory;   /* (nullable) the host's */
@@ -34,7 +45,8 @@ typedef enum
   COPROC_STOP_ASKED,       /* the worker knows that it should end; it has a grace */
   COPROC_STOP_TERM,        /* SIGTERM was sent; it has another grace */
   COPROC_STOP_KILL,        /* SIGKILL was sent */
-  COPROC_STOP_GIVEN_UP,    /* the kernel does not end the process: nobody waits for it any more */
+  COPROC_STOP_GIVEN_UP,    /* the kernel does not end the process, or the thread does not end itself: nobody
+                              waits for it any more */
 } CoprocStopStage;
 
 /* An asynchronous wait for the end of a run; see coproc-worker-wait.c. */
@@ -55,7 +67,7 @@ struct _CoprocWorkerRun
   GMainContext *io;                /* (nullable) a user of the background thread until the process has
                                       ended; (mutex lock) from then on */
   CoprocStderrTail *tail;          /* (nullable) */
-  CoprocProcess *process;          /* (nullable) */
+  CoprocProcess *process;          /* (nullable) NULL: not yet, or the worker is a thread */
 
   GMutex lock;                     /* never held while anything else of the library is called but
                                       the process and the observer */
@@ -63,8 +75,9 @@ struct _CoprocWorkerRun
 
   /* (mutex lock) */
   CoprocWorkerState state;
+  gboolean launched;               /* there is a process or a thread that will end */
   gboolean greeting;               /* a thread is in start() and will decide between RUNNING and FAILED */
-  gboolean ended;                  /* the process has been reaped, its messenger settled */
+  gboolean ended;                  /* the process has been reaped (the thread is done), its messenger settled */
   gboolean settling;               /* the background thread uses `messenger` */
   gboolean asked;                  /* the worker was asked to end, by a join or a stop */
   CoprocMessenger *messenger;      /* (nullable) (owned) dropped only by a thread of the application */
@@ -97,6 +110,11 @@ CoprocMessenger  *coproc_worker_run_get_messenger (CoprocWorkerRun *self);
  * background thread. (transfer full) */
 void              coproc_worker_run_release       (CoprocWorkerRun *self);
 
+/* The worker has ended: settles its messenger. Once, in the background thread. */
+void              coproc_worker_run_ended         (CoprocWorkerRun *self, CoprocExit status);
+/* "Worker 123 (label)", for messages. (transfer full) */
+char             *coproc_worker_run_dup_name      (CoprocWorkerRun *self);
+
 /* Asks the worker to end, without consequences. Not from the background thread. */
 void              coproc_worker_run_ask           (CoprocWorkerRun *self);
 /* Goes to at least @stage, and on from there each time @grace_us (-1: never) has passed. An earlier
@@ -115,6 +133,12 @@ gboolean          coproc_worker_run_wait          (CoprocWorkerRun *self, gint64
 void              coproc_worker_run_wait_task     (CoprocWorkerRun *self, gint64 deadline, GTask *task);
 /* Wakes those who wait. (lock) */
 void              coproc_worker_run_wake_locked   (CoprocWorkerRun *self);
+
+/* --- coproc-worker-thread.c --- */
+
+void              coproc_worker_function_unref    (CoprocWorkerFunction *self);
+/* Everything up to a thread that runs, and will greet. */
+gboolean          coproc_worker_run_launch_thread (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error);
 
 /* --- coproc-worker-death.c: what is said about an end --- */
 

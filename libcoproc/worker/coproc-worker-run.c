@@ -123,6 +123,14 @@ coproc_worker_run_get_pid (CoprocWorkerRun *self)
   return coproc_process_get_pid (self->process);
 }
 
+char *
+coproc_worker_run_dup_name (CoprocWorkerRun *self)
+{
+  if (self->process == NULL)
+    return g_strdup_printf ("Worker thread %s", self->label);
+  return g_strdup_printf ("Worker %d (%s)", (int) coproc_process_get_pid (self->process), self->label);
+}
+
 CoprocMessenger *
 coproc_worker_run_get_messenger (CoprocWorkerRun *self)
 {
@@ -145,11 +153,9 @@ exit_locked (CoprocWorkerRun *self)
                                       status->kind == COPROC_EXIT_SIGNAL ? status->value : 0);
 }
 
-/* The process has been reaped. Background thread. */
-static void
-on_process_exited (CoprocProcess *process, gpointer user_data)
+void
+coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
 {
-  CoprocWorkerRun *self = user_data;
   g_autoptr (GError) death = NULL;
   CoprocMessenger *messenger;
   gboolean greeted, uses_io;
@@ -158,7 +164,7 @@ on_process_exited (CoprocProcess *process, gpointer user_data)
     coproc_stderr_tail_finish (self->tail);
 
   g_mutex_lock (&self->lock);
-  self->status = coproc_process_get_exit (process);
+  self->status = status;
   coproc_worker_run_stop_ended_locked (self);
   /* The flag, not a reference, keeps it: the last reference must not be dropped in this thread. */
   self->settling = TRUE;
@@ -182,9 +188,18 @@ on_process_exited (CoprocProcess *process, gpointer user_data)
   uses_io = g_steal_pointer (&self->io) != NULL;
   g_mutex_unlock (&self->lock);
 
-  coproc_worker_run_unref (self);
   if (uses_io)
     coproc_io_unref ();
+}
+
+/* The process has been reaped. Background thread. */
+static void
+on_process_exited (CoprocProcess *process, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+
+  coproc_worker_run_ended (self, coproc_process_get_exit (process));
+  coproc_worker_run_unref (self);
 }
 
 /* The connection has ended without a goodbye. Usually the process is about to be reaped; if it
@@ -351,6 +366,7 @@ spawn (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
   process = coproc_process_new (pid);
   g_mutex_lock (&self->lock);
   self->process = process;
+  self->launched = TRUE;
   if (self->broken != NULL) /* its first words were wrong, before there was a process to kill */
     coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
   g_mutex_unlock (&self->lock);
@@ -398,12 +414,13 @@ greet (CoprocWorkerRun *self,
 
   if (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT))
     {
+      g_autofree char *name = coproc_worker_run_dup_name (self);
       g_autofree char *last_words = coproc_worker_run_dup_last_words (self);
 
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDSHAKE_TIMEOUT,
-                   "Worker %d (%s) did not greet in %.1f s and was killed%s",
-                   (int) coproc_process_get_pid (self->process), self->label,
-                   (double) setup->start_timeout_us / G_USEC_PER_SEC, last_words);
+                   "%s did not greet in %.1f s and was %s%s", name,
+                   (double) setup->start_timeout_us / G_USEC_PER_SEC,
+                   self->process != NULL ? "killed" : "given up", last_words);
     }
   else
     g_propagate_error (error, g_steal_pointer (&local_error));
@@ -418,7 +435,7 @@ coproc_worker_run_fail_start (CoprocWorkerRun *self)
 
   g_mutex_lock (&self->lock);
   coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
-  while (self->process != NULL && !self->ended && self->stage != COPROC_STOP_GIVEN_UP)
+  while (self->launched && !self->ended && self->stage != COPROC_STOP_GIVEN_UP)
     g_cond_wait (&self->changed, &self->lock);
   g_mutex_unlock (&self->lock);
 
@@ -439,12 +456,17 @@ coproc_worker_run_start (CoprocWorkerRun          *self,
                          GCancellable             *cancellable,
                          GError                  **error)
 {
-  gboolean asked;
+  gboolean asked, launched;
 
-  self->label = g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point);
+  self->label = setup->plugin != NULL ? g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point)
+                                      : g_strdup ("function");
   self->grace_us = setup->grace_us;
 
-  if (!spawn (self, setup, error) || !greet (self, setup, arguments, cancellable, error))
+  if (setup->mode == COPROC_WORKER_MODE_THREAD)
+    launched = coproc_worker_run_launch_thread (self, setup, error);
+  else
+    launched = spawn (self, setup, error);
+  if (!launched || !greet (self, setup, arguments, cancellable, error))
     {
       coproc_worker_run_fail_start (self);
       return FALSE;

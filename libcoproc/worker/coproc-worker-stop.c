@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Ending a worker: asked ─ grace ─▶ SIGTERM ─ grace ─▶ SIGKILL ─▶ given up.
+ * Ending a worker: asked ─ grace ─▶ SIGTERM ─ grace ─▶ SIGKILL ─▶ given up. A thread: asked ─ grace ─▶ given up.
  *
  * The stages are taken by a timer of the background thread, so that nobody needs to wait for them:
  * a stop is the same whether a thread blocks on it, a task waits for it, or the object is gone.
@@ -41,6 +41,8 @@ schedule_locked (CoprocWorkerRun *self, gint64 delay_us)
 static void
 enter_stage_locked (CoprocWorkerRun *self, CoprocStopStage stage)
 {
+  if (self->process == NULL && stage > COPROC_STOP_ASKED)
+    stage = COPROC_STOP_GIVEN_UP;
   self->stage = stage;
   if (self->state == COPROC_WORKER_STATE_RUNNING || self->state == COPROC_WORKER_STATE_STARTING)
     coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_STOPPING);
@@ -85,10 +87,12 @@ coproc_worker_run_stop_locked (CoprocWorkerRun *self, CoprocStopStage stage, gin
 {
   gint64 deadline;
 
-  if (self->process == NULL || self->status.kind != COPROC_EXIT_NOT_YET
+  if (!self->launched || self->status.kind != COPROC_EXIT_NOT_YET
       || self->stage == COPROC_STOP_GIVEN_UP)
     return;
 
+  if (self->process == NULL)
+    stage = MIN (stage, COPROC_STOP_ASKED); /* that is all that a thread can be */
   if (grace_us < 0)
     grace_us = FOR_EVER_US;
   deadline = g_get_monotonic_time () + grace_us;

@@ -31,9 +31,13 @@ get_result_locked (CoprocWorkerRun *self, GError **error)
   if (is_over_locked (self))
     return TRUE;
   if (self->stage == COPROC_STOP_GIVEN_UP)
-    g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-                 "Worker %d (%s) cannot be killed: the kernel does not end it",
-                 (int) coproc_process_get_pid (self->process), self->label);
+    {
+      g_autofree char *name = coproc_worker_run_dup_name (self);
+
+      g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED, "%s cannot be killed: %s", name,
+                   self->process != NULL ? "the kernel does not end it"
+                                         : "it was asked to end, and a thread must do that itself");
+    }
   else
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
                  "Worker %s did not end in the time given", self->label);

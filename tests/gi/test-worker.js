@@ -54,6 +54,17 @@ test('echo', () => {
     fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
 });
 
+test('thread', () => {
+    const worker = Coproc.WorkerResource.new('echo', 'echo');
+    worker.mode = Coproc.WorkerMode.THREAD;
+    worker.start(null, null);
+    equal(worker.get_pid(), 0);
+    const reply = worker.get_messenger().call(new GLib.Variant('s', 'here'), 'channel', 10 * SECOND, null);
+    equal(reply.deepUnpack(), 'here');
+    worker.stop(SECOND);
+    equal(worker.get_exit_status(), 0);
+});
+
 test('async', async () => {
     const worker = WorkerResource.new('echo', 'echo');
     const exits = [];

@@ -68,6 +68,16 @@ class Worker(Case):
         self.assertEqual(got, list(range(50)))
         self.assertEqual(messenger.call(string("x"), "c", -1).unpack(), "x")
 
+    def test_thread(self):
+        self.worker.props.mode = Coproc.WorkerMode.THREAD
+        messenger = self.start()
+        self.assertEqual(self.worker.get_pid(), 0)
+        self.assertEqual(messenger.props.peer_pid, os.getpid())
+        self.assertEqual(messenger.call(string("here"), "channel", 10 * SECOND, None).unpack(), "here")
+        self.assertTrue(self.worker.stop(SECOND))
+        self.assertEqual(self.worker.get_exit_status(), 0)
+        self.assertFails(Coproc.Error.CLOSED, messenger.send_norequest, string("gone"), None)
+
     def test_stop(self):
         messenger = self.start()
         pid = self.worker.get_pid()

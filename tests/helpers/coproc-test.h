@@ -71,6 +71,19 @@ void coproc_test_finalize (gpointer object);
 void coproc_test_finalize_pair (CoprocMessenger *worker_end, CoprocMessenger *host_end);
 
 /* A connected pair of messengers of @type. */
+/* Where the workers of this program run: processes, or with COPROC_TEST_MODE=thread threads. */
+static inline gboolean
+coproc_test_in_threads (void)
+{
+  return g_strcmp0 (g_getenv ("COPROC_TEST_MODE"), "thread") == 0;
+}
+
+static inline CoprocWorkerMode
+coproc_test_get_mode (void)
+{
+  return coproc_test_in_threads () ? COPROC_WORKER_MODE_THREAD : COPROC_WORKER_MODE_PROCESS;
+}
+
 void coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger **host_end);
 
 /* --- asynchronous calls --- */

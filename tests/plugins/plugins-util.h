@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <coproc.h>
+#include <coproc-test.h>
 
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -42,6 +42,7 @@ start (Fixture    *f,
   g_autoptr(GError) error = NULL;
 
   f->worker = coproc_worker_resource_new (plugin, entry_point);
+  g_object_set (f->worker, "mode", coproc_test_get_mode (), NULL);
   coproc_worker_resource_start (f->worker, owned, NULL, &error);
   g_assert_no_error (error);
   f->messenger = coproc_worker_resource_get_messenger (f->worker);
