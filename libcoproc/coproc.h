@@ -17,6 +17,7 @@
 #include <messenger/coproc-priority-messenger.h>
 #include <worker/coproc-plugin-abi.h>
 #include <worker/coproc-plugin.h>
+#include <worker/coproc-worker-connect.h>
 #include <worker/coproc-worker-resource.h>
 
 #undef COPROC_INSIDE

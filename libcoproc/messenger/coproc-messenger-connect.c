@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  */
+#include <stdlib.h>
+
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
 
@@ -179,4 +181,27 @@ gboolean
 coproc_messenger_flush (CoprocMessenger *self, gint64 timeout_us, GError **error)
 {
   return coproc_endpoint_flush (coproc_messenger_get_endpoint (self), timeout_us, error);
+}
+
+static CoprocEndpoint *exit_endpoint; /* (owned) for good */
+
+static void
+flush_at_exit (void)
+{
+  gboolean closed;
+
+  g_mutex_lock (&exit_endpoint->lock);
+  closed = coproc_endpoint_is_over_locked (exit_endpoint);
+  g_mutex_unlock (&exit_endpoint->lock);
+  if (closed)
+    coproc_endpoint_flush (exit_endpoint, -1, NULL);
+}
+
+void
+coproc_messenger_flush_at_exit (CoprocMessenger *self)
+{
+  g_return_if_fail (exit_endpoint == NULL);
+
+  exit_endpoint = coproc_endpoint_ref (coproc_messenger_get_endpoint (self));
+  atexit (flush_at_exit);
 }

@@ -48,6 +48,10 @@ void             coproc_messenger_settle           (CoprocMessenger *self, const
 /* After coproc_messenger_close(): waits until everything is written. FALSE: TIMED_OUT, or the peer is gone. */
 gboolean         coproc_messenger_flush            (CoprocMessenger *self, gint64 timeout_us, GError **error);
 
+/* When the process exits after coproc_messenger_close(), it waits until everything is written. For one messenger of
+ * the process. */
+void             coproc_messenger_flush_at_exit    (CoprocMessenger *self);
+
 /* The cancellable of a popped, unanswered request: cancelled when the requester gives up (transfer full). */
 GCancellable    *coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request);
 

@@ -11,6 +11,7 @@
 #include "coproc-config.h"
 
 #include "worker/coproc-worker-connect-private.h"
+#include "worker/coproc-worker-connect.h"
 
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -206,4 +207,50 @@ coproc_worker_leave_host (CoprocMessenger *messenger, const GError *report)
     coproc_messenger_send_error (messenger, report, NULL);
   coproc_messenger_close (messenger);
   coproc_messenger_flush (messenger, -1, NULL);
+}
+
+/**
+ * coproc_worker_connect:
+ * @messenger_type: [class@Coproc.Messenger] or a subclass
+ * @arguments: (out) (optional) (nullable) (transfer full): return location for the arguments of the start, of
+ *   type `a{sv}`
+ * @error: return location for an error
+ *
+ * Takes up the connection to the host that has started this program as a worker.
+ *
+ * From now on this process ends when its host does. Call it once, before other threads or children are
+ * started, and [method@Coproc.Messenger.close] the messenger at the end: only then has the worker ended
+ * properly, and its last messages are still written while it exits. A receive call tells of the host's
+ * wish that it ends with %COPROC_ERROR_CLOSE_REQUESTED.
+ *
+ * ```python
+ * messenger, arguments = Coproc.worker_connect(Coproc.PriorityMessenger)
+ * ```
+ *
+ * Errors: %COPROC_ERROR_FAILED when the program was not started by a host, or has called this before;
+ * %COPROC_ERROR_CLOSED or %COPROC_ERROR_WORKER_DIED when the host is gone.
+ *
+ * Returns: (transfer full): the messenger
+ *
+ * Since: 1.0
+ */
+CoprocMessenger *
+coproc_worker_connect (GType messenger_type, GVariant **arguments, GError **error)
+{
+  g_autoptr (CoprocMessenger) messenger = NULL;
+  g_autoptr (GVariant) given = NULL;
+
+  g_return_val_if_fail (g_type_is_a (messenger_type, COPROC_TYPE_MESSENGER), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (arguments != NULL)
+    *arguments = NULL;
+  messenger = coproc_worker_meet_host (messenger_type, &given, error);
+  if (messenger == NULL || !coproc_messenger_send_hello (messenger, NULL, error))
+    return NULL;
+
+  coproc_messenger_flush_at_exit (messenger);
+  if (arguments != NULL)
+    *arguments = g_steal_pointer (&given);
+  return g_steal_pointer (&messenger);
 }

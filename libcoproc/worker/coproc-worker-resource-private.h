@@ -19,7 +19,8 @@ struct _CoprocWorkerResource
 
   /* immutable after construction */
   char *plugin;
-  char *entry_point;             /* (nullable) both: it is a function */
+  char *entry_point;             /* (nullable) both: it is a command or a function */
+  char **command;                /* (nullable) */
   CoprocWorkerFunction *function; /* (nullable) (owned) */
   CoprocWorkerObserver *observer;
 

@@ -37,7 +37,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (StartJob, start_job_free)
 static gboolean
 has_code (CoprocWorkerResource *self)
 {
-  return self->function != NULL || (self->plugin != NULL && self->entry_point != NULL);
+  return self->function != NULL || self->command != NULL || (self->plugin != NULL && self->entry_point != NULL);
 }
 
 /* What only a process can have, or only a plugin can be. */
@@ -47,6 +47,8 @@ check_mode_locked (CoprocWorkerResource *self, GError **error)
   if (self->mode == COPROC_WORKER_MODE_PROCESS && self->function != NULL)
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                          "A function of the host can only run in a thread");
+  else if (self->mode == COPROC_WORKER_MODE_THREAD && self->command != NULL)
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED, "A command can only run in a process");
   else if (self->mode == COPROC_WORKER_MODE_THREAD
            && (self->environment != NULL || self->working_directory != NULL))
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
@@ -94,8 +96,14 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
 
   if (arguments != NULL)
     job->arguments = g_variant_ref_sink (arguments);
-  job->label = self->function != NULL ? g_strdup ("function")
-                                      : g_strdup_printf ("%s:%s", self->plugin, self->entry_point);
+  job->setup = (CoprocWorkerSetup) {
+    .launcher = &coproc_child_launcher,
+    .plugin = self->plugin,
+    .entry_point = self->entry_point,
+    .command = (const char *const *) self->command,
+    .function = self->function,
+  };
+  job->label = coproc_worker_setup_dup_label (&job->setup);
 
   g_mutex_lock (&self->lock);
   if (!check_start_locked (self, job->label, arguments, error))
@@ -108,19 +116,13 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
   job->run = coproc_worker_run_ref (self->run);
   job->environment = g_strdupv (self->environment);
   job->working_directory = g_strdup (self->working_directory);
-  job->setup = (CoprocWorkerSetup) {
-    .mode = self->mode,
-    .function = self->function,
-    .launcher = &coproc_child_launcher,
-    .plugin = self->plugin,
-    .entry_point = self->entry_point,
-    .messenger_type = self->messenger_type,
-    .environment = (const char *const *) job->environment,
-    .working_directory = job->working_directory,
-    .stderr_mode = self->stderr_mode,
-    .grace_us = self->grace_us,
-    .start_timeout_us = self->start_timeout_us,
-  };
+  job->setup.mode = self->mode;
+  job->setup.messenger_type = self->messenger_type;
+  job->setup.environment = (const char *const *) job->environment;
+  job->setup.working_directory = job->working_directory;
+  job->setup.stderr_mode = self->stderr_mode;
+  job->setup.grace_us = self->grace_us;
+  job->setup.start_timeout_us = self->start_timeout_us;
   g_mutex_unlock (&self->lock);
 
   if (previous != NULL)

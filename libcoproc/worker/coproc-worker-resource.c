@@ -108,6 +108,7 @@ coproc_worker_resource_finalize (GObject *object)
   coproc_worker_observer_unref (self->observer);
   g_free (self->plugin);
   g_free (self->entry_point);
+  g_strfreev (self->command);
   g_clear_pointer (&self->function, coproc_worker_function_unref);
   g_strfreev (self->environment);
   g_free (self->working_directory);
@@ -195,21 +196,33 @@ coproc_worker_resource_new (const char *plugin, const char *entry_point)
                        NULL);
 }
 
-gboolean
-coproc_worker_resource_finish (CoprocWorkerResource *self,
-                               GAsyncResult *result,
-                               gpointer tag,
-                               GError **error)
+/**
+ * coproc_worker_resource_new_for_command: (constructor)
+ * @argv: (array zero-terminated=1): a program, by its path or its name on the search path for programs, and its
+ *   arguments
+ *
+ * Makes a worker that is a program of any kind; it is not started yet.
+ *
+ * The program takes up its messenger with [func@Coproc.worker_connect]. It must close that before it
+ * ends, or its end is that of a worker that has died.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): a new worker
+ *
+ * Since: 1.0
+ */
+CoprocWorkerResource *
+coproc_worker_resource_new_for_command (const char *const *argv)
 {
-  g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
-  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
-  g_return_val_if_fail (g_async_result_is_tagged (result, tag), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  CoprocWorkerResource *self;
 
-  return g_task_propagate_boolean (G_TASK (result), error);
+  g_return_val_if_fail (argv != NULL && argv[0] != NULL, NULL);
+
+  self = g_object_new (COPROC_TYPE_WORKER_RESOURCE, NULL);
+  self->command = g_strdupv ((char **) argv);
+  return self;
 }
-
-/* --- what can be asked --- */
 
 /**
  * coproc_worker_resource_new_for_function: (skip)
@@ -243,6 +256,22 @@ coproc_worker_resource_new_for_function (CoprocWorkerFunc   function,
   *self->function = (CoprocWorkerFunction) { function, user_data, notify };
   return self;
 }
+
+gboolean
+coproc_worker_resource_finish (CoprocWorkerResource *self,
+                               GAsyncResult *result,
+                               gpointer tag,
+                               GError **error)
+{
+  g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, tag), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* --- what can be asked --- */
 
 /**
  * coproc_worker_resource_get_messenger:

@@ -21,6 +21,9 @@ COPROC_AVAILABLE_IN_1_0
 CoprocWorkerResource *coproc_worker_resource_new              (const char            *plugin,
                                                                const char            *entry_point);
 
+COPROC_AVAILABLE_IN_1_0
+CoprocWorkerResource *coproc_worker_resource_new_for_command  (const char *const     *argv);
+
 /**
  * CoprocWorkerFunc: (skip)
  * @messenger: the worker's end of the connection

@@ -27,8 +27,9 @@ typedef struct
 {
   CoprocWorkerMode mode;
   const CoprocLauncher *launcher;  /* of processes */
-  const char *plugin;              /* (nullable) NULL: `function` */
+  const char *plugin;              /* (nullable) NULL: `command` or `function` */
   const char *entry_point;
+  const char *const *command;      /* (nullable) */
   CoprocWorkerFunction *function;  /* (nullable) */
   GType messenger_type;
   const char *const *environment;  /* (nullable) the host's */
@@ -63,6 +64,7 @@ struct _CoprocWorkerRun
 
   /* set by start() in this order, immutable after it */
   char *label;                     /* "plugin:entry-point", for messages */
+  gboolean has_plugin;
   gint64 grace_us;
   GMainContext *io;                /* (nullable) a user of the background thread until the process has
                                       ended; (mutex lock) from then on */
@@ -95,6 +97,8 @@ CoprocWorkerRun  *coproc_worker_run_ref           (CoprocWorkerRun *self);
 void              coproc_worker_run_unref         (CoprocWorkerRun *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocWorkerRun, coproc_worker_run_unref)
 
+/* How messages call what @setup is started from. (transfer full) */
+char             *coproc_worker_setup_dup_label   (const CoprocWorkerSetup *setup);
 /* Spawns and waits for the greeting; once. FALSE: the state is FAILED, nothing is left of it. */
 gboolean          coproc_worker_run_start         (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error);
 /* Leaves nothing behind of a start that failed, or will not be tried: the process, if there is one, is

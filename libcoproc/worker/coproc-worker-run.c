@@ -124,6 +124,14 @@ coproc_worker_run_get_pid (CoprocWorkerRun *self)
 }
 
 char *
+coproc_worker_setup_dup_label (const CoprocWorkerSetup *setup)
+{
+  if (setup->plugin != NULL)
+    return g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point);
+  return g_strdup (setup->command != NULL ? setup->command[0] : "function");
+}
+
+char *
 coproc_worker_run_dup_name (CoprocWorkerRun *self)
 {
   if (self->process == NULL)
@@ -280,6 +288,38 @@ make_environment (const CoprocWorkerSetup *setup)
                            TRUE);
 }
 
+/* The program and its arguments. (transfer full) NULL: there is no such program */
+static char **
+make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+{
+  g_autoptr (GStrvBuilder) argv = g_strv_builder_new ();
+  g_autofree char *program = NULL;
+  gboolean by_priority;
+
+  if (setup->command != NULL)
+    {
+      program = g_find_program_in_path (setup->command[0]);
+      if (program == NULL)
+        {
+          g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "There is no program '%s'",
+                       setup->command[0]);
+          return NULL;
+        }
+      g_strv_builder_add (argv, program);
+      g_strv_builder_addv (argv, (const char **) setup->command + 1);
+      return g_strv_builder_end (argv);
+    }
+
+  program = coproc_spawn_dup_helper_path ();
+  g_strv_builder_add (argv, program);
+  /* Both ends deliver in the same order. */
+  g_object_get (self->messenger, "by-priority", &by_priority, NULL);
+  if (!by_priority)
+    g_strv_builder_add (argv, "--fifo");
+  g_strv_builder_add_many (argv, "--", setup->plugin, setup->entry_point, NULL);
+  return g_strv_builder_end (argv);
+}
+
 static gboolean
 launch (CoprocWorkerRun *self,
         const CoprocWorkerSetup *setup,
@@ -288,22 +328,11 @@ launch (CoprocWorkerRun *self,
         GError **error)
 {
   g_auto (GStrv) environment = make_environment (setup);
-  g_autofree char *helper = coproc_spawn_dup_helper_path ();
-  gboolean by_priority;
-  const char *argv[6];
-  guint argc = 0;
-  CoprocLaunch what = { .argv = argv, .envp = (const char *const *) environment };
+  g_auto (GStrv) argv = make_argv (self, setup, error);
+  CoprocLaunch what = { .argv = (const char *const *) argv, .envp = (const char *const *) environment };
 
-  /* Both ends deliver in the same order. */
-  g_object_get (self->messenger, "by-priority", &by_priority, NULL);
-  argv[argc++] = helper;
-  if (!by_priority)
-    argv[argc++] = "--fifo";
-  argv[argc++] = "--";
-  argv[argc++] = setup->plugin;
-  argv[argc++] = setup->entry_point;
-  argv[argc] = NULL;
-
+  if (argv == NULL)
+    return FALSE;
   what.working_directory = setup->working_directory;
   what.in_fd = fds->to_worker[0];
   what.out_fd = fds->from_worker[1];
@@ -458,8 +487,8 @@ coproc_worker_run_start (CoprocWorkerRun          *self,
 {
   gboolean asked, launched;
 
-  self->label = setup->plugin != NULL ? g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point)
-                                      : g_strdup ("function");
+  self->label = coproc_worker_setup_dup_label (setup);
+  self->has_plugin = setup->plugin != NULL;
   self->grace_us = setup->grace_us;
 
   if (setup->mode == COPROC_WORKER_MODE_THREAD)

@@ -54,6 +54,19 @@ test('echo', () => {
     fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
 });
 
+test('commands', () => {
+    for (const line of GLib.getenv('COPROC_TEST_COMMANDS').split(';')) {
+        const worker = WorkerResource.new_for_command(line.split(' '));
+        worker.start(new GLib.Variant('a{sv}', {code: new GLib.Variant('i', 3)}), null);
+        const messenger = worker.get_messenger();
+        equal(messenger.peer_pid, worker.get_pid());
+        equal(messenger.call(string('from JS'), 'c', 30 * SECOND, null).deepUnpack(), 'from JS');
+        truthy(worker.join(30 * SECOND, null));
+        equal(worker.get_exit_status(), 3);
+        fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
+    }
+});
+
 test('thread', () => {
     const worker = Coproc.WorkerResource.new('echo', 'echo');
     worker.mode = Coproc.WorkerMode.THREAD;

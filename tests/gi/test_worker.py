@@ -68,6 +68,22 @@ class Worker(Case):
         self.assertEqual(got, list(range(50)))
         self.assertEqual(messenger.call(string("x"), "c", -1).unpack(), "x")
 
+    def test_commands(self):
+        for line in os.environ["COPROC_TEST_COMMANDS"].split(";"):
+            with self.subTest(line):
+                worker = Coproc.WorkerResource.new_for_command(line.split(" "))
+                worker.start(GLib.Variant("a{sv}", {"code": GLib.Variant("i", 3)}), None)
+                messenger = worker.get_messenger()
+                self.assertEqual(messenger.props.peer_pid, worker.get_pid())
+                self.assertEqual(messenger.call(string("from Python"), "c", 30 * SECOND, None).unpack(),
+                                 "from Python")
+                self.assertTrue(worker.join(30 * SECOND, None))
+                self.assertEqual(worker.get_exit_status(), 3)
+                self.assertFails(Coproc.Error.CLOSED, messenger.receive_blocking, None)
+
+    def test_connect_without_host(self):
+        self.assertFails(Coproc.Error.FAILED, Coproc.worker_connect, Coproc.PriorityMessenger)
+
     def test_thread(self):
         self.worker.props.mode = Coproc.WorkerMode.THREAD
         messenger = self.start()
