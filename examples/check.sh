@@ -113,6 +113,19 @@ check_mainloop () {
   has '^signal exited: status 0, after [0-9]+ ticks$'
 }
 
+check_thread_or_process () {
+  run 0 "$@"
+  silent
+  has '^process: +process id +[1-9][0-9]*, started in +[0-9.]+ ms, round trip +[0-9.]+ µs$'
+  has '^thread: +process id +0, started in +[0-9.]+ ms, round trip +[0-9.]+ µs$'
+}
+
+check_script_host () {
+  run 0 "$@"
+  silent
+  printf '%s\n' 'The median is 3' "The worker's exit status: 0" | same
+}
+
 # check.sh own-plugin BUILDDIR PREFIX LIBDIR LIBEXECDIR: as a stranger does it, from an installation
 # that is moved to another place only so as not to touch the system's.
 check_own_plugin () {
@@ -139,6 +152,8 @@ check_own_plugin () {
 
 case $example in
   hello | priorities | errors | mainloop) "check_$example" "$@" ;;
+  thread-or-process) check_thread_or_process "$@" ;;
+  script-host) check_script_host "$@" ;;
   wordcount) check_wordcount "$@"; check_wordcount_missing "$@" ;;
   own-plugin) check_own_plugin "$@" ;;
   *) fail "no such example: $example" ;;

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""A worker that is a Python program: answers each array of numbers with its median.
+
+A host starts it: meson devenv -C build examples/script-host python3 $PWD/examples/python-worker.py
+"""
+
+import statistics
+
+import gi
+
+gi.require_version("Coproc", "1")
+from gi.repository import Coproc, GLib  # noqa: E402
+
+messenger, arguments = Coproc.worker_connect(Coproc.PriorityMessenger)
+try:
+    while True:
+        request = messenger.receive_any(-1, None)
+        median = statistics.median(request.get_payload().unpack())
+        messenger.reply(request, GLib.Variant("d", median))
+except GLib.Error as error:
+    if not error.matches(Coproc.error_quark(), Coproc.Error.CLOSE_REQUESTED):
+        raise
+messenger.close()
