@@ -138,6 +138,11 @@ void              coproc_worker_run_wait_task     (CoprocWorkerRun *self, gint64
 /* Wakes those who wait. (lock) */
 void              coproc_worker_run_wake_locked   (CoprocWorkerRun *self);
 
+/* --- coproc-worker-launch.c --- */
+
+/* Everything up to a process that is watched, and will greet. */
+gboolean          coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error);
+
 /* --- coproc-worker-thread.c --- */
 
 void              coproc_worker_function_unref    (CoprocWorkerFunction *self);

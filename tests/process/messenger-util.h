@@ -51,6 +51,14 @@ send_text_at (CoprocMessenger *self, const char *string, const char *channel, do
                                               err));
 }
 
+static inline void
+send_report (CoprocMessenger *self, int code)
+{
+  g_autoptr(GError) report = g_error_new (G_IO_ERROR, code, "report %d", code);
+
+  assert_send (coproc_messenger_send_error (self, report, err));
+}
+
 static inline guint64
 send_request_text (CoprocMessenger *self, const char *string, const char *channel, double priority)
 {

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A worker that is a process: its program and environment, its pipes, and who watches them.
+ */
+#include "worker/coproc-worker-run-private.h"
+
+#include "coproc-error.h"
+#include "messenger/coproc-messenger-private.h"
+#include "wire/coproc-io-private.h"
+#include "wire/coproc-unix-private.h"
+
+/* The process has been reaped. Background thread. */
+static void
+on_process_exited (CoprocProcess *process, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+
+  coproc_worker_run_ended (self, coproc_process_get_exit (process));
+  coproc_worker_run_unref (self);
+}
+
+/* The connection has ended without a goodbye. Usually the process is about to be reaped; if it
+ * lives on it is ended: at once when it broke the protocol. Any thread. */
+static void
+on_connection_ended (const GError *error, gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (error != NULL && !self->ended && self->broken == NULL)
+    self->broken = g_error_copy (error);
+  coproc_worker_run_stop_locked (self, error != NULL ? COPROC_STOP_KILL : COPROC_STOP_ASKED,
+                                 self->grace_us);
+}
+
+static void
+on_stderr_line (const char *line, gpointer user_data)
+{
+  coproc_worker_observer_tell_line (user_data, line);
+}
+
+/* The descriptors of a start; all but those handed on are closed at its end. */
+typedef struct
+{
+  int to_worker[2];
+  int from_worker[2];
+  int stderr_pipe[2];
+} StartFds;
+
+static void
+start_fds_close (StartFds *fds)
+{
+  int *all = (int *) fds;
+
+  for (guint i = 0; i < sizeof *fds / sizeof (int); i++)
+    coproc_clear_fd (&all[i]);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StartFds, start_fds_close)
+
+/* The environment of the child, and in it where the protocol is. */
+static char **
+make_environment (const CoprocWorkerSetup *setup)
+{
+  char **environment = coproc_spawn_dup_environment (setup->environment);
+
+  return g_environ_setenv (environment, "COPROC_WORKER_FDS",
+                           G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD),
+                           TRUE);
+}
+
+/* The program and its arguments. (transfer full) NULL: there is no such program */
+static char **
+make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+{
+  g_autoptr (GStrvBuilder) argv = g_strv_builder_new ();
+  g_autofree char *program = NULL;
+  gboolean by_priority;
+
+  if (setup->command != NULL)
+    {
+      program = g_find_program_in_path (setup->command[0]);
+      if (program == NULL)
+        {
+          g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "There is no program '%s'",
+                       setup->command[0]);
+          return NULL;
+        }
+      g_strv_builder_add (argv, program);
+      g_strv_builder_addv (argv, (const char **) setup->command + 1);
+      return g_strv_builder_end (argv);
+    }
+
+  program = coproc_spawn_dup_helper_path ();
+  g_strv_builder_add (argv, program);
+  /* Both ends deliver in the same order. */
+  g_object_get (self->messenger, "by-priority", &by_priority, NULL);
+  if (!by_priority)
+    g_strv_builder_add (argv, "--fifo");
+  g_strv_builder_add_many (argv, "--", setup->plugin, setup->entry_point, NULL);
+  return g_strv_builder_end (argv);
+}
+
+static gboolean
+launch (CoprocWorkerRun *self,
+        const CoprocWorkerSetup *setup,
+        StartFds *fds,
+        GPid *pid,
+        GError **error)
+{
+  g_auto (GStrv) environment = make_environment (setup);
+  g_auto (GStrv) argv = make_argv (self, setup, error);
+  CoprocLaunch what = { .argv = (const char *const *) argv, .envp = (const char *const *) environment };
+
+  if (argv == NULL)
+    return FALSE;
+  what.working_directory = setup->working_directory;
+  what.in_fd = fds->to_worker[0];
+  what.out_fd = fds->from_worker[1];
+  what.stderr_fd = fds->stderr_pipe[1];
+
+  return setup->launcher->launch (setup->launcher, &what, pid, error);
+}
+
+/* This side of what connects to a worker. */
+static gboolean
+prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+  gboolean forward = setup->stderr_mode == COPROC_STDERR_MODE_INHERIT;
+
+  if (!coproc_unix_pipe (fds->to_worker, &local_error)
+      || !coproc_unix_pipe (fds->from_worker, &local_error)
+      || (setup->stderr_mode != COPROC_STDERR_MODE_DISCARD
+          && !coproc_unix_pipe (fds->stderr_pipe, &local_error)))
+    goto out;
+  self->io = coproc_io_ref (&local_error);
+  if (self->io == NULL)
+    goto out;
+  if (fds->stderr_pipe[0] >= 0)
+    {
+      self->tail
+          = coproc_stderr_tail_new (g_steal_fd (&fds->stderr_pipe[0]), forward, &local_error);
+      if (self->tail == NULL)
+        goto out;
+    }
+  self->messenger
+      = coproc_messenger_new_unannounced (setup->messenger_type, g_steal_fd (&fds->from_worker[0]),
+                                          g_steal_fd (&fds->to_worker[1]), &local_error);
+
+out:
+  if (local_error != NULL)
+    g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "The link to a worker cannot be made: %s",
+                 local_error->message);
+  return local_error == NULL;
+}
+
+gboolean
+coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+{
+  g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+  CoprocProcess *process;
+  GPid pid;
+
+  if (!prepare (self, setup, &fds, error))
+    return FALSE;
+  coproc_messenger_set_end_func (self->messenger, on_connection_ended,
+                                 coproc_worker_run_ref (self),
+                                 (GDestroyNotify) coproc_worker_run_unref);
+  if (!launch (self, setup, &fds, &pid, error))
+    return FALSE;
+  /* As long as this side has the worker's ends open their end cannot be seen. */
+  start_fds_close (&fds);
+
+  process = coproc_process_new (pid);
+  g_mutex_lock (&self->lock);
+  self->process = process;
+  self->launched = TRUE;
+  if (self->broken != NULL) /* its first words were wrong, before there was a process to kill */
+    coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
+  g_mutex_unlock (&self->lock);
+  if (self->tail != NULL && setup->stderr_mode == COPROC_STDERR_MODE_CAPTURE)
+    coproc_stderr_tail_start (self->tail, on_stderr_line,
+                              coproc_worker_observer_ref (self->observer),
+                              (GDestroyNotify) coproc_worker_observer_unref);
+  else if (self->tail != NULL)
+    coproc_stderr_tail_start (self->tail, NULL, NULL, NULL);
+  coproc_process_watch (process, self->io, TRUE, on_process_exited, coproc_worker_run_ref (self));
+
+  return TRUE;
+}
