@@ -221,11 +221,6 @@ test_w9_no_inheritance (void)
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   int fds[2];
 
-  if (coproc_test_in_threads ())
-    {
-      g_test_skip ("it is about processes");
-      return;
-    }
 
   g_test_summary ("A worker has its own pipes and nothing else of the host or of another worker");
 
@@ -286,11 +281,6 @@ test_w11_start_fails (void)
   g_autoptr (GError) error = NULL;
   g_autofree guint8 *large = g_malloc0 ((1 << 20) + 1);
 
-  if (coproc_test_in_threads ())
-    {
-      g_test_skip ("it is about processes");
-      return;
-    }
 
   g_test_summary (
       "Arguments that cannot be are start()'s error, and the worker can be started after it");
@@ -325,9 +315,17 @@ test_w11_start_fails (void)
   coproc_test_finalize (worker);
 }
 
+static void
+test_processes_only (void)
+{
+  g_test_skip ("it is about processes");
+}
+
 int
 main (int argc, char **argv)
 {
+  const gboolean in_threads = coproc_test_in_threads ();
+
   coproc_test_init (&argc, &argv);
 
   coproc_test_add ("/coproc/worker/lifecycle", test_lifecycle);
@@ -336,9 +334,11 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/worker/w3-join-keeps-replies", test_w3_join_keeps_replies);
   coproc_test_add ("/coproc/worker/w3-join-keeps-errors", test_w3_join_keeps_errors);
   coproc_test_add ("/coproc/worker/w4-join-after-end", test_w4_join_after_end);
-  coproc_test_add ("/coproc/worker/w9-no-inheritance", test_w9_no_inheritance);
+  coproc_test_add ("/coproc/worker/w9-no-inheritance",
+                   in_threads ? test_processes_only : test_w9_no_inheritance);
   coproc_test_add ("/coproc/worker/w10-threads", test_w10_threads);
-  coproc_test_add ("/coproc/worker/w11-start-fails", test_w11_start_fails);
+  coproc_test_add ("/coproc/worker/w11-start-fails",
+                   in_threads ? test_processes_only : test_w11_start_fails);
 
   return g_test_run ();
 }
