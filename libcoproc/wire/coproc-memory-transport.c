@@ -37,7 +37,8 @@ typedef struct
   gboolean wants_room;       /* the writer has a backlog */
   gboolean writer_gone;
   gboolean reader_gone;
-  gboolean is_signalled;     /* `arrived` is readable */
+  gboolean is_signalled;     /* `arrived` is readable; an atomic, so that a reader that looks again and again
+                                leaves the lock to the writer */
   CoprocWakeup arrived;      /* readable while there is something to read, the end included */
   CoprocWakeup room;         /* readable when there is room again */
 } Lane;
@@ -121,8 +122,8 @@ lane_signal_unlocked (Lane *self)
 {
   if (self->is_signalled)
     return;
-  self->is_signalled = TRUE;
   coproc_wakeup_signal (&self->arrived);
+  g_atomic_int_set (&self->is_signalled, TRUE); /* last: a reader that sees it wants the lock at once */
 }
 
 /* --- writing --- */
@@ -221,6 +222,10 @@ lane_take (Lane *self, gboolean *ended)
 {
   Parcel *parcel;
 
+  *ended = FALSE;
+  if (!g_atomic_int_get (&self->is_signalled))
+    return NULL;
+
   g_async_queue_lock (self->parcels);
   parcel = g_async_queue_try_pop_unlocked (self->parcels);
   *ended = parcel == NULL && self->writer_gone;
@@ -228,7 +233,7 @@ lane_take (Lane *self, gboolean *ended)
     self->n_bytes -= parcel->size;
   else if (self->is_signalled && !self->writer_gone)
     {
-      self->is_signalled = FALSE;
+      g_atomic_int_set (&self->is_signalled, FALSE);
       coproc_wakeup_clear (&self->arrived);
     }
   if (self->wants_room && self->n_bytes < CAPACITY / 2)
