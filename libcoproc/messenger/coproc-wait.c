@@ -67,6 +67,15 @@ note_outcome (CoprocTrial *self, gboolean paid, guint max_skip)
   self->n_skip = self->penalty;
 }
 
+/* One look at the link. */
+static gsize
+look (CoprocEndpoint *self)
+{
+  if (!self->transport->ops->has_input (self->transport))
+    return 0;
+  return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+}
+
 /* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
  * many frames came. */
 static gsize
@@ -77,7 +86,7 @@ linger (CoprocEndpoint *self)
   do
     sched_yield ();
   while (g_get_monotonic_time () - start < LINGER_TIME);
-  return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+  return look (self);
 }
 
 /* Looks at the link for a short while before the thread sleeps: a message that comes meanwhile costs
@@ -100,7 +109,7 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
     }
   else if (is_worth_trying (&self->looking))
     {
-      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      n_frames = look (self);
       note_outcome (&self->looking, n_frames > 0, MAX_LOOK_SKIP);
     }
 
@@ -109,7 +118,7 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
          && !g_atomic_int_get (&self->woken))
     {
       sched_yield ();
-      n_frames = coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      n_frames = look (self);
       now = n_frames > 0 ? now : g_get_monotonic_time ();
     }
   note_outcome (&self->spinning, n_frames > 0, MAX_SPIN_SKIP);

@@ -37,8 +37,7 @@ typedef struct
   gboolean wants_room;       /* the writer has a backlog */
   gboolean writer_gone;
   gboolean reader_gone;
-  gboolean is_signalled;     /* `arrived` is readable; an atomic, so that a reader that looks again and again
-                                leaves the lock to the writer */
+  gboolean is_signalled;     /* `arrived` is readable; also read as an atomic, without the lock */
   CoprocWakeup arrived;      /* readable while there is something to read, the end included */
   CoprocWakeup room;         /* readable when there is room again */
 } Lane;
@@ -222,10 +221,6 @@ lane_take (Lane *self, gboolean *ended)
 {
   Parcel *parcel;
 
-  *ended = FALSE;
-  if (!g_atomic_int_get (&self->is_signalled))
-    return NULL;
-
   g_async_queue_lock (self->parcels);
   parcel = g_async_queue_try_pop_unlocked (self->parcels);
   *ended = parcel == NULL && self->writer_gone;
@@ -303,6 +298,13 @@ coproc_memory_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 dea
   coproc_transport_poll (((CoprocMemoryTransport *) link)->in->arrived.read_fd, wake_fd, deadline);
 }
 
+/* A reader that took the lock to look would often find it held by the writer, and sleep. */
+static gboolean
+coproc_memory_transport_has_input (CoprocTransportLink *link)
+{
+  return g_atomic_int_get (&((CoprocMemoryTransport *) link)->in->is_signalled);
+}
+
 static int
 coproc_memory_transport_get_input_fd (CoprocTransportLink *link)
 {
@@ -340,6 +342,7 @@ static const CoprocTransportOps memory_ops = {
   .set_limits = coproc_memory_transport_set_limits,
   .shut_input = coproc_memory_transport_shut_input,
   .wait = coproc_memory_transport_wait,
+  .has_input = coproc_memory_transport_has_input,
   .get_input_fd = coproc_memory_transport_get_input_fd,
   .get_output_fd = coproc_memory_transport_get_output_fd,
   .free = coproc_memory_transport_free,

@@ -308,6 +308,12 @@ coproc_pipe_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadl
   coproc_transport_poll (((CoprocPipeTransport *) link)->in_fd, wake_fd, deadline);
 }
 
+static gboolean
+coproc_pipe_transport_has_input (CoprocTransportLink *link)
+{
+  return TRUE; /* to ask costs as much as to read */
+}
+
 static void
 coproc_pipe_transport_set_limits (CoprocTransportLink *link, const CoprocLimits *limits)
 {
@@ -370,6 +376,7 @@ static const CoprocTransportOps pipe_ops = {
   .get_cut = coproc_pipe_transport_get_cut,
   .set_limits = coproc_pipe_transport_set_limits,
   .wait = coproc_pipe_transport_wait,
+  .has_input = coproc_pipe_transport_has_input,
   .get_input_fd = coproc_pipe_transport_get_input_fd,
   .get_output_fd = coproc_pipe_transport_get_output_fd,
   .shut_output = coproc_pipe_transport_shut_output,

@@ -71,6 +71,8 @@ typedef struct
   void                (*wait)          (CoprocTransportLink  *self,
                                         int                   wake_fd,
                                         gint64                deadline);
+  /* For who looks again and again: FALSE: receive() would find nothing now. Cheaper than that, and no more. */
+  gboolean            (*has_input)     (CoprocTransportLink  *self);
   int                 (*get_input_fd)  (CoprocTransportLink  *self);
   int                 (*get_output_fd) (CoprocTransportLink  *self);
 
