@@ -233,6 +233,9 @@ coproc_op_new (CoprocEndpoint       *endpoint,
       op->cancel_source = g_cancellable_source_new (cancellable);
       g_source_set_callback (op->cancel_source, G_SOURCE_FUNC (op_cancelled), op, NULL);
       g_source_attach (op->cancel_source, op->context);
+      /* GLib does not wake the context when it is cancelled while the source is being attached. */
+      if (g_cancellable_is_cancelled (cancellable))
+        g_source_set_ready_time (op->cancel_source, 0);
     }
   if (timeout_us >= 0)
     op->timeout_source = coproc_io_add_timeout (op->context, timeout_us, op_timed_out, op, NULL);
