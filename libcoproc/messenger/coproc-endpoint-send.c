@@ -236,13 +236,8 @@ send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *d
 void
 coproc_endpoint_unlock_output (CoprocEndpoint *self)
 {
-  GPtrArray *spent = NULL;
+  GPtrArray *spent = self->transport != NULL ? g_steal_pointer (&self->transport->spent) : NULL;
 
-  if (self->transport != NULL && self->transport->spent->len > 0)
-    {
-      spent = self->transport->spent;
-      self->transport->spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
-    }
   g_mutex_unlock (&self->write_lock);
   if (spent != NULL)
     g_ptr_array_unref (spent);
@@ -410,7 +405,7 @@ send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
   CoprocOutgoing outgoing = op->outgoing;
   GError *error = NULL;
 
-  g_ptr_array_add (self->transport->spent, g_variant_ref (outgoing.payload));
+  coproc_transport_spend (&self->transport->spent, g_variant_ref (outgoing.payload));
   if (send_batch (self, &outgoing, 1, deaf, &error) && is_call)
     return;
 

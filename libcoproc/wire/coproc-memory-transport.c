@@ -203,7 +203,7 @@ coproc_memory_transport_shut_output (CoprocTransportLink *link)
   while ((parcel = g_queue_pop_head (&self->backlog)) != NULL)
     {
       if (parcel->frame.variant != NULL)
-        g_ptr_array_add (link->spent, g_steal_pointer (&parcel->frame.variant));
+        coproc_transport_spend (&link->spent, g_steal_pointer (&parcel->frame.variant));
       parcel_free (parcel);
     }
   link->n_unsent = 0;
@@ -327,7 +327,7 @@ coproc_memory_transport_free (CoprocTransportLink *link)
   g_clear_pointer (&self->current, parcel_free);
   lane_unref (self->in);
   lane_unref (self->out);
-  g_ptr_array_unref (link->spent);
+  g_clear_pointer (&link->spent, g_ptr_array_unref);
   g_free (self);
 }
 
@@ -355,7 +355,6 @@ link_new (Lane *in, Lane *out)
 
   self->link.ops = &memory_ops;
   self->link.output_condition = G_IO_IN;
-  self->link.spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   self->in = lane_ref (in);
   self->out = lane_ref (out);
   g_queue_init (&self->backlog);

@@ -18,13 +18,13 @@ typedef struct
 
 void          coproc_outbox_init           (CoprocOutbox *self);
 /* @spent: where a payload goes that is no longer needed */
-void          coproc_outbox_clear          (CoprocOutbox *self, GPtrArray *spent);
+void          coproc_outbox_clear          (CoprocOutbox *self, GPtrArray **spent);
 /* Room for @size more bytes, which count as queued; the caller fills them at once. */
 guint8       *coproc_outbox_append         (CoprocOutbox *self, gsize size);
 /* @data belongs to @variant, which is referenced until the bytes are written. */
 void          coproc_outbox_append_variant (CoprocOutbox *self, GVariant *variant, gconstpointer data, gsize size);
 /* The next bytes to write, back to back: NULL when there are none. */
 gconstpointer coproc_outbox_peek           (CoprocOutbox *self, gsize *size);
-void          coproc_outbox_consume        (CoprocOutbox *self, gsize size, GPtrArray *spent);
+void          coproc_outbox_consume        (CoprocOutbox *self, gsize size, GPtrArray **spent);
 
 G_END_DECLS

@@ -3,6 +3,8 @@
  */
 #include "wire/coproc-outbox-private.h"
 
+#include "wire/coproc-transport-private.h"
+
 #define CHUNK_SIZE (64 * 1024 - 64) /* bytes of a chunk that frames share */
 
 /* Either bytes of its own, or a reference to those of a payload. */
@@ -16,12 +18,12 @@ typedef struct
 } CoprocChunk;
 
 static void
-drop_head (CoprocOutbox *self, GPtrArray *spent)
+drop_head (CoprocOutbox *self, GPtrArray **spent)
 {
   CoprocChunk *chunk = g_queue_pop_head (&self->chunks);
 
   if (chunk->variant != NULL)
-    g_ptr_array_add (spent, chunk->variant);
+    coproc_transport_spend (spent, chunk->variant);
   else
     g_free (chunk->data);
   g_free (chunk);
@@ -35,7 +37,7 @@ coproc_outbox_init (CoprocOutbox *self)
 }
 
 void
-coproc_outbox_clear (CoprocOutbox *self, GPtrArray *spent)
+coproc_outbox_clear (CoprocOutbox *self, GPtrArray **spent)
 {
   while (self->chunks.length > 0)
     drop_head (self, spent);
@@ -85,7 +87,7 @@ coproc_outbox_peek (CoprocOutbox *self, gsize *size)
 }
 
 void
-coproc_outbox_consume (CoprocOutbox *self, gsize size, GPtrArray *spent)
+coproc_outbox_consume (CoprocOutbox *self, gsize size, GPtrArray **spent)
 {
   CoprocChunk *chunk = g_queue_peek_head (&self->chunks);
 

@@ -177,7 +177,7 @@ coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
           return COPROC_FLUSH_FAILED;
         }
       status = write_quietly (self, data, size, &n_written, error);
-      coproc_outbox_consume (&self->outbox, n_written, link->spent);
+      coproc_outbox_consume (&self->outbox, n_written, &link->spent);
       link->n_unsent = self->outbox.size;
       if (status == G_IO_STATUS_AGAIN)
         return COPROC_FLUSH_AGAIN;
@@ -341,7 +341,7 @@ coproc_pipe_transport_shut_output (CoprocTransportLink *link)
 
   g_clear_pointer (&self->out, g_io_channel_unref);
   coproc_clear_fd (&self->spare_reader);
-  coproc_outbox_clear (&self->outbox, link->spent);
+  coproc_outbox_clear (&self->outbox, &link->spent);
   link->n_unsent = 0;
 }
 
@@ -363,7 +363,7 @@ coproc_pipe_transport_free (CoprocTransportLink *link)
   coproc_pipe_transport_shut_input (link);
   coproc_type_writer_free (self->types);
   coproc_decoder_free (self->decoder);
-  g_ptr_array_unref (link->spent);
+  g_clear_pointer (&link->spent, g_ptr_array_unref);
   g_free (self);
 }
 
@@ -416,7 +416,6 @@ coproc_pipe_transport_new (int in_fd, int out_fd, GError **error)
   self = g_new0 (CoprocPipeTransport, 1);
   self->link.ops = &pipe_ops;
   self->link.output_condition = G_IO_OUT;
-  self->link.spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   self->in_fd = in_fd;
   self->out_fd = out_fd;
   self->in = g_steal_pointer (&in);

@@ -84,7 +84,7 @@ struct _CoprocTransportLink
   const CoprocTransportOps *ops;
   GIOCondition output_condition; /* immutable: what to poll the output fd for, to know that there is room */
   gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
-  GPtrArray *spent;        /* (owner's write lock) GVariants that are no longer needed, for the owner to drop
+  GPtrArray *spent;        /* (nullable) (owner's write lock) GVariants that are no longer needed, for the owner to drop
                               when it holds no lock: what frees them may be the application's */
 };
 
@@ -96,6 +96,9 @@ struct _CoprocTransportLink
 CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, GError **error);
 /* Two ends in one process. FALSE with error set: no descriptors are left. */
 gboolean coproc_memory_transport_new_pair (CoprocTransportLink **one, CoprocTransportLink **other, GError **error);
+
+/* Adds @variant (transfer full) to a list like that of a link, made on demand. */
+void     coproc_transport_spend (GPtrArray **spent, GVariant *variant);
 
 /* For wait(): until @fd or @wake_fd is readable, or @deadline has come. */
 void     coproc_transport_poll (int fd, int wake_fd, gint64 deadline);

@@ -25,3 +25,11 @@ coproc_transport_poll (int fd, int wake_fd, gint64 deadline)
                rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
 #endif
 }
+
+void
+coproc_transport_spend (GPtrArray **spent, GVariant *variant)
+{
+  if (*spent == NULL)
+    *spent = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_ptr_array_add (*spent, variant);
+}
