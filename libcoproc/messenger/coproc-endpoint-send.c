@@ -208,15 +208,13 @@ encode (CoprocEndpoint *self, const CoprocOutgoing *outgoing)
   self->transport->ops->queue (self->transport, &frame);
 }
 
-/* Sends @n messages of one kind on one channel: registers and encodes them and writes what the link
+/* Sends @n messages of one kind on one channel, whose types are declared: registers and encodes them and writes what the link
  * takes. FALSE with error set: none was sent. *deaf: the peer will never read again. */
 static gboolean
 send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
   gboolean ok;
 
-  if (!declare_types (self, outgoing, n, error))
-    return FALSE;
   g_mutex_lock (&self->lock);
   ok = check_all_locked (self, outgoing, n, error) && find_channel_locked (self, outgoing, error);
   if (ok)
@@ -338,10 +336,12 @@ coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoi
   return check_all_locked (self, outgoing, n, error);
 }
 
+/* All or none, as far as it can be foreseen: a type too many is found before the first is sent. */
 static gboolean
 send_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
-  if (n > BATCH_SIZE && !coproc_endpoint_check_limits (self, outgoing, n, error))
+  if (!declare_types (self, outgoing, n, error)
+      || (n > BATCH_SIZE && !coproc_endpoint_check_limits (self, outgoing, n, error)))
     return FALSE;
   for (gsize i = 0; i < n; i += BATCH_SIZE)
     if (!send_batch (self, outgoing + i, MIN (n - i, BATCH_SIZE), deaf, error))
@@ -406,7 +406,7 @@ send_op_locked (CoprocEndpoint *self, CoprocOp *op, gboolean *deaf)
   GError *error = NULL;
 
   coproc_transport_spend (&self->transport->spent, g_variant_ref (outgoing.payload));
-  if (send_batch (self, &outgoing, 1, deaf, &error) && is_call)
+  if (send_locked (self, &outgoing, 1, deaf, &error) && is_call)
     return;
 
   g_mutex_lock (&self->lock);

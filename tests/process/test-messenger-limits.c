@@ -129,6 +129,34 @@ test_default_channels (void)
   close_pair ();
 }
 
+#define N_TYPES 1100 /* more than 1024, which one side may declare */
+
+/* More types than there may be, some of them only late in a call that sends many: nothing is sent. */
+static void
+test_types (void)
+{
+  GVariant *payloads[N_TYPES];
+
+#ifdef COPROC_TEST_MEMORY
+  g_test_skip ("types are not declared in memory");
+  return;
+#endif
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  for (guint i = 0; i < N_TYPES; i++)
+    {
+      GVariant *bits[11];
+
+      for (guint bit = 0; bit < G_N_ELEMENTS (bits); bit++)
+        bits[bit] = (i >> bit & 1) != 0 ? g_variant_new_boolean (TRUE) : g_variant_new_byte (1);
+      payloads[i] = g_variant_new_tuple (bits, G_N_ELEMENTS (bits));
+    }
+  assert_fails (COPROC_ERROR, COPROC_ERROR_LIMIT,
+                coproc_messenger_send_request_multiple (host, payloads, N_TYPES, "x", err));
+  g_assert_cmpuint (coproc_messenger_messages_sent (host, "x"), ==, 0);
+  g_assert_cmpuint (coproc_messenger_remaining (host, "x"), ==, 0);
+  close_pair ();
+}
+
 static void
 test_pending_requests (void)
 {
@@ -424,6 +452,7 @@ main (int argc, char **argv)
                         test_variant_size);
   coproc_test_add_data ("/coproc/messenger/limits/variant-size/default", GSIZE_TO_POINTER (1 << 20),
                         test_variant_size);
+  coproc_test_add ("/coproc/messenger/limits/types", test_types);
   coproc_test_add ("/coproc/messenger/limits/own-limit", test_own_limit);
   coproc_test_add ("/coproc/messenger/limits/channels", test_channels);
   coproc_test_add ("/coproc/messenger/limits/channels-default", test_default_channels);
