@@ -234,8 +234,6 @@ void            coproc_messenger_set_discipline (CoprocMessenger *self, gboolean
 gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
 gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
 gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
-/* Answers @request, or the oldest unanswered request of @channel. A failed send leaves it unanswered. */
-gboolean        coproc_messenger_answer    (CoprocMessenger *self, CoprocMessage *request, const char *channel, CoprocFrameKind kind, GVariant *payload, double priority, GError **error);
 /* Emits what is to be told, in the captured context. */
 void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
 
@@ -355,6 +353,8 @@ gboolean        coproc_endpoint_check_limits (CoprocEndpoint *self, const Coproc
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
 /* Checks and sends one message; waits as long as the endpoint's send timeout. */
 gboolean        coproc_endpoint_send_one   (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
+/* Answers @request, or the oldest unanswered request of the message's channel. A failed send leaves it unanswered. */
+gboolean        coproc_messenger_answer    (CoprocMessenger *self, CoprocMessage *request, CoprocOutgoing *outgoing, GError **error);
 /* Sends at once when there is room, parks @op otherwise. */
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
 /* Writes what the link takes; the write lock is held. TRUE: the peer will never read again. */

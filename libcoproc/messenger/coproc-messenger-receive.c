@@ -190,6 +190,37 @@ coproc_messenger_receive_remaining (CoprocMessenger  *self,
 }
 
 /**
+ * coproc_messenger_receive_reply:
+ * @self: a messenger
+ * @channel: (nullable): the channel, or %NULL for the default one
+ * @timeout_us: how long to wait, in microseconds; -1 for ever, 0 not at all
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Waits for the next reply on a channel while requests are outstanding on it, as
+ * [method@Coproc.Messenger.receive_remaining] does, and tells which request it answers.
+ *
+ * Errors: %COPROC_ERROR_TIMED_OUT, else as [method@Coproc.Messenger.receive_blocking].
+ *
+ * Returns: (transfer full) (nullable): the message; %NULL without @error when no request is outstanding
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_messenger_receive_reply (CoprocMessenger  *self,
+                                const char       *channel,
+                                gint64            timeout_us,
+                                GCancellable     *cancellable,
+                                GError          **error)
+{
+  g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return coproc_endpoint_receive (coproc_messenger_get_endpoint (self), COPROC_WANT_REMAINING, channel,
+                                  timeout_us, cancellable, error);
+}
+
+/**
  * coproc_messenger_receive_any:
  * @self: a messenger
  * @timeout_us: how long to wait, in microseconds; -1 for ever, 0 not at all

@@ -9,29 +9,25 @@
 
 gboolean
 coproc_messenger_answer (CoprocMessenger  *self,
-        CoprocMessage    *request,
-        const char       *channel,
-        CoprocFrameKind   kind,
-        GVariant         *payload,
-        double            priority,
-        GError          **error)
+                         CoprocMessage    *request,
+                         CoprocOutgoing   *outgoing,
+                         GError          **error)
 {
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-  CoprocOutgoing outgoing = { .kind = kind, .payload = payload, .priority = priority };
   CoprocInvocation *invocation;
   gboolean sent;
 
   g_mutex_lock (&endpoint->lock);
-  invocation = coproc_endpoint_take_invocation_locked (endpoint, request, channel, error);
+  invocation = coproc_endpoint_take_invocation_locked (endpoint, request, outgoing->channel, error);
   g_mutex_unlock (&endpoint->lock);
   if (invocation == NULL)
     return FALSE;
 
-  outgoing.channel = invocation->channel;
-  outgoing.reply_serial = invocation->serial;
-  if (priority == INFINITY)
-    outgoing.priority = invocation->priority;
-  sent = coproc_endpoint_send_one (endpoint, &outgoing, error);
+  outgoing->channel = invocation->channel;
+  outgoing->reply_serial = invocation->serial;
+  if (outgoing->priority == INFINITY)
+    outgoing->priority = invocation->priority;
+  sent = coproc_endpoint_send_one (endpoint, outgoing, error);
   if (!sent)
     {
       g_mutex_lock (&endpoint->lock);
@@ -51,10 +47,10 @@ answer_payload (CoprocMessenger  *self,
                 GError          **error)
 {
   g_autoptr (GVariant) owned = g_variant_ref_sink (payload);
-  double priority;
+  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REPLY, .channel = channel, .payload = owned };
 
-  return coproc_messenger_find_priority (self, owned, &priority, error)
-         && coproc_messenger_answer (self, request, channel, COPROC_FRAME_REPLY, owned, priority, error);
+  return coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
+         && coproc_messenger_answer (self, request, &outgoing, error);
 }
 
 /**
@@ -141,6 +137,7 @@ coproc_messenger_reply_error (CoprocMessenger  *self,
                               const GError     *report,
                               GError          **error)
 {
+  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_ERROR_REPLY, .priority = INFINITY };
   g_autoptr (GVariant) payload = NULL;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
@@ -148,6 +145,6 @@ coproc_messenger_reply_error (CoprocMessenger  *self,
   g_return_val_if_fail (report != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  payload = coproc_error_to_variant (report);
-  return coproc_messenger_answer (self, request, NULL, COPROC_FRAME_ERROR_REPLY, payload, INFINITY, error);
+  outgoing.payload = payload = coproc_error_to_variant (report);
+  return coproc_messenger_answer (self, request, &outgoing, error);
 }

@@ -192,6 +192,72 @@ coproc_messenger_send_bytes (CoprocMessenger  *self,
   return coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error);
 }
 
+static CoprocFrameKind
+frame_kind (CoprocMessageKind kind)
+{
+  switch (kind)
+    {
+    case COPROC_MESSAGE_KIND_REQUEST:
+      return COPROC_FRAME_REQUEST;
+    case COPROC_MESSAGE_KIND_REPLY:
+      return COPROC_FRAME_REPLY;
+    case COPROC_MESSAGE_KIND_NOREQUEST:
+    default:
+      return COPROC_FRAME_NOREQUEST;
+    }
+}
+
+/**
+ * coproc_messenger_send_bytes_full:
+ * @self: a messenger
+ * @data: (array length=length): the bytes
+ * @length: how many there are
+ * @channel: (nullable): the channel, or %NULL for the default one
+ * @kind: as what to send them; for %COPROC_MESSAGE_KIND_REPLY they answer the oldest unanswered request of
+ *   the channel
+ * @priority: the priority, lower goes first; INFINITY for the last, and for a reply that of its request
+ * @serial: (out) (optional): return location for the number under which they were sent, 0 for a reply
+ * @error: return location for an error
+ *
+ * Sends bytes as any kind of message, with a priority; they arrive as a payload of type `ay`.
+ *
+ * Errors: as [method@Coproc.Messenger.send_norequest] and [method@Coproc.Messenger.send_reply].
+ *
+ * Returns: %TRUE on success
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_messenger_send_bytes_full (CoprocMessenger    *self,
+                                  const guint8       *data,
+                                  gsize               length,
+                                  const char         *channel,
+                                  CoprocMessageKind   kind,
+                                  double              priority,
+                                  guint64            *serial,
+                                  GError            **error)
+{
+  CoprocOutgoing outgoing = { .kind = frame_kind (kind), .channel = channel, .priority = priority };
+
+  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
+  g_return_val_if_fail (data != NULL || length == 0, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (serial != NULL)
+    *serial = 0;
+  outgoing.data = data;
+  outgoing.size = length;
+  if (!coproc_messenger_check_priority (priority, error))
+    return FALSE;
+  if (kind == COPROC_MESSAGE_KIND_REPLY)
+    return coproc_messenger_answer (self, NULL, &outgoing, error);
+  if (!coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error))
+    return FALSE;
+  if (serial != NULL)
+    *serial = outgoing.serial;
+  return TRUE;
+}
+
 /* Fills @outgoing, which borrows from @message and *payload. */
 static gboolean
 outgoing_from_message (CoprocMessenger    *self,
@@ -201,7 +267,7 @@ outgoing_from_message (CoprocMessenger    *self,
                        GVariant          **payload,
                        GError            **error)
 {
-  outgoing->kind = kind == COPROC_MESSAGE_KIND_REQUEST ? COPROC_FRAME_REQUEST : COPROC_FRAME_NOREQUEST;
+  outgoing->kind = frame_kind (kind);
   outgoing->channel = coproc_message_get_channel (message);
   outgoing->payload = *payload = coproc_message_dup_payload (message);
   outgoing->priority = coproc_message_get_priority (message);
@@ -246,8 +312,7 @@ coproc_messenger_send_message (CoprocMessenger    *self,
   if (!outgoing_from_message (self, message, kind, &outgoing, &payload, error))
     return FALSE;
   if (kind == COPROC_MESSAGE_KIND_REPLY)
-    return coproc_messenger_answer (self, NULL, outgoing.channel, COPROC_FRAME_REPLY, payload,
-                                    outgoing.priority, error);
+    return coproc_messenger_answer (self, NULL, &outgoing, error);
   if (!coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error))
     return FALSE;
   if (serial != NULL)

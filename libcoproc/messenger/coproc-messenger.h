@@ -96,6 +96,15 @@ gboolean          coproc_messenger_send_bytes              (CoprocMessenger     
                                                             const char           *channel,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0
+gboolean          coproc_messenger_send_bytes_full         (CoprocMessenger      *self,
+                                                            const guint8         *data,
+                                                            gsize                 length,
+                                                            const char           *channel,
+                                                            CoprocMessageKind     kind,
+                                                            double                priority,
+                                                            guint64              *serial,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
 gboolean          coproc_messenger_send_message            (CoprocMessenger      *self,
                                                             CoprocMessage        *message,
                                                             CoprocMessageKind     kind,
@@ -142,6 +151,12 @@ GVariant         *coproc_messenger_receive_blocking        (CoprocMessenger     
 COPROC_AVAILABLE_IN_1_0
 GVariant         *coproc_messenger_receive_remaining       (CoprocMessenger      *self,
                                                             const char           *channel,
+                                                            GCancellable         *cancellable,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
+CoprocMessage    *coproc_messenger_receive_reply           (CoprocMessenger      *self,
+                                                            const char           *channel,
+                                                            gint64                timeout_us,
                                                             GCancellable         *cancellable,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0

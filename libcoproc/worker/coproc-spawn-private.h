@@ -22,7 +22,8 @@ typedef struct
   const char *working_directory;   /* (nullable) the host's */
   int in_fd;                       /* becomes COPROC_CHILD_IN_FD, -1: none */
   int out_fd;                      /* becomes COPROC_CHILD_OUT_FD */
-  int stderr_fd;                   /* standard error and standard output, -1: /dev/null */
+  int stderr_fd;                   /* standard error, and standard output unless it is kept, -1: /dev/null */
+  gboolean keep_stdout;            /* standard output is the host's */
 } CoprocLaunch;
 
 /* How workers come to be: an implementation for each way of starting them. */

@@ -92,14 +92,15 @@ add_closes (posix_spawn_file_actions_t *actions)
 static int
 fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[3])
 {
+  const gboolean keep_stdout = launch->keep_stdout && fcntl (1, F_GETFD) >= 0;
   int result = posix_spawn_file_actions_addopen (actions, 0, "/dev/null", O_RDONLY, 0);
 
   if (result == 0 && fds[2] < 0)
-    result = posix_spawn_file_actions_addopen (actions, 1, "/dev/null", O_WRONLY, 0);
+    result = posix_spawn_file_actions_addopen (actions, 2, "/dev/null", O_WRONLY, 0);
   else if (result == 0)
-    result = posix_spawn_file_actions_adddup2 (actions, fds[2], 1);
+    result = posix_spawn_file_actions_adddup2 (actions, fds[2], 2);
   if (result == 0)
-    result = posix_spawn_file_actions_adddup2 (actions, 1, 2);
+    result = posix_spawn_file_actions_adddup2 (actions, keep_stdout ? 1 : 2, 1);
   for (int fd = 3; fd < COPROC_CHILD_IN_FD && result == 0; fd++)
     result = posix_spawn_file_actions_addclose (actions, fd);
   if (result == 0 && fds[0] >= 0)

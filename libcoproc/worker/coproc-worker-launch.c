@@ -119,6 +119,7 @@ launch (CoprocWorkerRun *self,
   what.in_fd = fds->to_worker[0];
   what.out_fd = fds->from_worker[1];
   what.stderr_fd = fds->stderr_pipe[1];
+  what.keep_stdout = setup->inherit_stdout;
 
   return setup->launcher->launch (setup->launcher, &what, pid, error);
 }

@@ -36,6 +36,7 @@ struct _CoprocWorkerResource
   char **environment;            /* (nullable) */
   char *working_directory;       /* (nullable) */
   CoprocStderrMode stderr_mode;
+  gboolean inherit_stdout;
 };
 
 /* The latest life, if there is one. (transfer full) (nullable) */

@@ -18,9 +18,10 @@ typedef enum
   PROP_ENVIRONMENT,
   PROP_WORKING_DIRECTORY,
   PROP_STDERR_MODE,
+  PROP_INHERIT_STDOUT,
 } WorkerProperty;
 
-static GParamSpec *props[PROP_STDERR_MODE + 1];
+static GParamSpec *props[PROP_INHERIT_STDOUT + 1];
 
 static void
 coproc_worker_resource_get_property (GObject *object,
@@ -66,6 +67,9 @@ coproc_worker_resource_get_property (GObject *object,
       break;
     case PROP_STDERR_MODE:
       g_value_set_enum (value, (int) self->stderr_mode);
+      break;
+    case PROP_INHERIT_STDOUT:
+      g_value_set_boolean (value, self->inherit_stdout);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -142,6 +146,9 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_STDERR_MODE:
       changed = TAKE_IF_DIFFERENT (self->stderr_mode, (CoprocStderrMode) g_value_get_enum (value));
+      break;
+    case PROP_INHERIT_STDOUT:
+      changed = TAKE_IF_DIFFERENT (self->inherit_stdout, g_value_get_boolean (value));
       break;
     case PROP_STATE:
     default:
@@ -260,6 +267,15 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
    */
   props[PROP_STDERR_MODE] = g_param_spec_enum ("stderr-mode", NULL, NULL, COPROC_TYPE_STDERR_MODE,
                                                COPROC_STDERR_MODE_INHERIT, settable);
+  /**
+   * CoprocWorkerResource:inherit-stdout:
+   *
+   * Whether the standard output of a process that the next start makes is the host's. If not, it goes
+   * where its standard error goes.
+   *
+   * Since: 1.0
+   */
+  props[PROP_INHERIT_STDOUT] = g_param_spec_boolean ("inherit-stdout", NULL, NULL, FALSE, settable);
 
   object_class->get_property = coproc_worker_resource_get_property;
   object_class->set_property = coproc_worker_resource_set_property;

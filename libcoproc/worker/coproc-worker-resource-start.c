@@ -121,6 +121,7 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
   job->setup.environment = (const char *const *) job->environment;
   job->setup.working_directory = job->working_directory;
   job->setup.stderr_mode = self->stderr_mode;
+  job->setup.inherit_stdout = self->inherit_stdout;
   job->setup.grace_us = self->grace_us;
   job->setup.start_timeout_us = self->start_timeout_us;
   g_mutex_unlock (&self->lock);

@@ -35,6 +35,7 @@ typedef struct
   const char *const *environment;  /* (nullable) the host's */
   const char *working_directory;   /* (nullable) the host's */
   CoprocStderrMode stderr_mode;
+  gboolean inherit_stdout;
   gint64 grace_us;                 /* for the ends that nobody asked for */
   gint64 start_timeout_us;
 } CoprocWorkerSetup;

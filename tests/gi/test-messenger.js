@@ -195,6 +195,19 @@ test('bytes/send-bytes', () => {
     equal(workerEnd.receive_message('bytes', -1, null).get_bytes().get_size(), 0);
 });
 
+test('bytes/any-kind', () => {
+    const [workerEnd, hostEnd] = pair();
+    const [done, serial] = hostEnd.send_bytes_full(new Uint8Array([1]), 'c', MessageKind.REQUEST, 2.5);
+    truthy(done, 'sent');
+    const request = workerEnd.receive_message('c', -1, null);
+    equal([request.get_kind(), request.get_priority()], [MessageKind.REQUEST, 2.5]);
+    workerEnd.send_bytes_full(new Uint8Array([2]), 'c', MessageKind.REPLY, Infinity);
+    const reply = hostEnd.receive_reply('c', -1, null);
+    equal([reply.get_kind(), reply.get_reply_serial()], [MessageKind.REPLY, serial]);
+    equal([...reply.get_bytes().toArray()], [2]);
+    equal(hostEnd.receive_reply('c', -1, null), null);
+});
+
 test('bytes/mebibyte-budget', () => {
     const [workerEnd, hostEnd] = pair();
     const data = new Uint8Array(1 << 20).map((_, i) => i * 7);

@@ -350,6 +350,18 @@ class Bytes(Case):
             self.assertEqual(message.get_bytes().get_data() or b"", bytes(data))
             self.assertEqual(message.get_payload().get_type_string(), "ay")
 
+    def test_send_bytes_full(self):
+        worker_end, host_end = pair()
+        done, serial = host_end.send_bytes_full(b"1", "c", Coproc.MessageKind.REQUEST, 2.5)
+        self.assertTrue(done)
+        request = worker_end.receive_message("c", -1)
+        self.assertEqual((request.get_kind(), request.get_priority()), (Coproc.MessageKind.REQUEST, 2.5))
+        worker_end.send_bytes_full(b"2", "c", Coproc.MessageKind.REPLY, math.inf)
+        reply = host_end.receive_reply("c", -1)
+        self.assertEqual((reply.get_kind(), reply.get_reply_serial()), (Coproc.MessageKind.REPLY, serial))
+        self.assertEqual(reply.get_bytes().get_data(), b"2")
+        self.assertIsNone(host_end.receive_reply("c", -1))
+
     def test_new_bytes(self):
         worker_end, host_end = pair()
         message = Coproc.Message.new_bytes(GLib.Bytes.new(b"12345"))

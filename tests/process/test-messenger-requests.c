@@ -5,6 +5,8 @@
  */
 #include "messenger-pair.h"
 
+#include <math.h>
+
 static void
 assert_counters (CoprocMessenger *self,
                  const char      *channel,
@@ -246,6 +248,95 @@ test_close_settles (void)
   close_pair ();
 }
 
+static void
+send_bytes_full (CoprocMessenger   *self,
+                 const char        *bytes,
+                 CoprocMessageKind  kind,
+                 double             priority,
+                 guint64           *serial)
+{
+  assert_send (coproc_messenger_send_bytes_full (self, (const guint8 *) bytes, strlen (bytes), "x", kind,
+                                                 priority, serial, err));
+}
+
+static void
+assert_next_bytes (CoprocMessage *message, const char *bytes, CoprocMessageKind kind)
+{
+  gsize size;
+  gconstpointer data = g_bytes_get_data (coproc_message_get_bytes (message), &size);
+
+  g_assert_cmpmem (data, size, bytes, strlen (bytes));
+  g_assert_cmpint (coproc_message_get_kind (message), ==, kind);
+}
+
+static void
+test_bytes_of_any_kind (void)
+{
+  const char *const expected[] = { "first", "second", "last" };
+  guint64 serials[2];
+
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  send_bytes_full (host, "last", COPROC_MESSAGE_KIND_NOREQUEST, INFINITY, NULL);
+  send_bytes_full (host, "second", COPROC_MESSAGE_KIND_REQUEST, 2, &serials[1]);
+  send_bytes_full (host, "first", COPROC_MESSAGE_KIND_REQUEST, -1.5, &serials[0]);
+  assert_fails (COPROC_ERROR, COPROC_ERROR_INVALID_PRIORITY,
+                coproc_messenger_send_bytes_full (host, (const guint8 *) "x", 1, "x",
+                                                  COPROC_MESSAGE_KIND_NOREQUEST, NAN, NULL, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_FAILED,
+                coproc_messenger_send_bytes_full (worker, (const guint8 *) "x", 1, "x",
+                                                  COPROC_MESSAGE_KIND_REPLY, 0, NULL, err));
+
+  for (guint i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      g_autoptr (CoprocMessage) message = receive_message (worker, "x");
+
+      assert_next_bytes (message, expected[i],
+                         i < 2 ? COPROC_MESSAGE_KIND_REQUEST : COPROC_MESSAGE_KIND_NOREQUEST);
+    }
+
+  /* the priority of a reply is that of its request, or its own */
+  send_bytes_full (worker, "to first", COPROC_MESSAGE_KIND_REPLY, INFINITY, NULL);
+  send_bytes_full (worker, "to second", COPROC_MESSAGE_KIND_REPLY, -7, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (serials); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (CoprocMessage) reply = coproc_messenger_receive_reply (host, "x", 0, NULL, &error);
+
+      g_assert_no_error (error);
+      assert_next_bytes (reply, i == 0 ? "to second" : "to first", COPROC_MESSAGE_KIND_REPLY);
+      g_assert_cmpuint (coproc_message_get_reply_serial (reply), ==, serials[1 - i]);
+    }
+  close_pair ();
+}
+
+static void
+test_receive_reply (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  g_assert_null (coproc_messenger_receive_reply (host, "x", -1, NULL, &error));
+  g_assert_no_error (error);
+
+  assert_send (coproc_messenger_send_request (host, text ("q"), "x", err));
+  send_text (worker, "progress", "x");
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_reply (host, "x", 0, NULL, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_reply (host, "x", 1000, NULL, err));
+  answer (worker, "x", "r");
+  {
+    g_autoptr (CoprocMessage) reply = coproc_messenger_receive_reply (host, "x", -1, NULL, &error);
+
+    g_assert_no_error (error);
+    assert_text (coproc_message_get_payload (reply), "r");
+  }
+  g_assert_null (coproc_messenger_receive_reply (host, "x", -1, NULL, &error));
+  g_assert_no_error (error);
+  assert_receive (host, "x", "progress");
+  close_pair ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -258,6 +349,8 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/messenger/error-reply-keeps-place", test_error_reply_keeps_place);
   coproc_test_add ("/coproc/messenger/call-times-out", test_call_times_out);
   coproc_test_add ("/coproc/messenger/close-settles", test_close_settles);
+  coproc_test_add ("/coproc/messenger/bytes-of-any-kind", test_bytes_of_any_kind);
+  coproc_test_add ("/coproc/messenger/receive-reply", test_receive_reply);
 
   return g_test_run ();
 }

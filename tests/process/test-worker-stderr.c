@@ -52,11 +52,11 @@ test_lines (void)
 }
 
 static void
-run_printing_worker (CoprocStderrMode mode)
+run_printing_worker (CoprocStderrMode mode, gboolean inherit_stdout)
 {
   CoprocWorkerResource *worker = new_worker ("print");
 
-  g_object_set (worker, "stderr-mode", mode, NULL);
+  g_object_set (worker, "stderr-mode", mode, "inherit-stdout", inherit_stdout, NULL);
   start_worker (worker, NULL);
   await_message (worker, "printed");
   assert_stop (worker, 10 * SECOND);
@@ -68,7 +68,7 @@ test_inherit (void)
 {
   if (g_test_subprocess ())
     {
-      run_printing_worker (COPROC_STDERR_MODE_INHERIT);
+      run_printing_worker (COPROC_STDERR_MODE_INHERIT, FALSE);
       return;
     }
   g_test_trap_subprocess (NULL, 60 * SECOND, 0);
@@ -81,12 +81,26 @@ test_discard (void)
 {
   if (g_test_subprocess ())
     {
-      run_printing_worker (COPROC_STDERR_MODE_DISCARD);
+      run_printing_worker (COPROC_STDERR_MODE_DISCARD, FALSE);
       return;
     }
   g_test_trap_subprocess (NULL, 60 * SECOND, 0);
   g_test_trap_assert_passed ();
   g_test_trap_assert_stderr_unmatched ("*on stdout*");
+}
+
+static void
+test_inherit_stdout (void)
+{
+  if (g_test_subprocess ())
+    {
+      run_printing_worker (COPROC_STDERR_MODE_DISCARD, TRUE);
+      return;
+    }
+  g_test_trap_subprocess (NULL, 60 * SECOND, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stdout ("*on stdout\n*");
+  g_test_trap_assert_stderr_unmatched ("*no newline*");
 }
 
 /* --- a standard error that takes nothing --- */
@@ -324,6 +338,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/worker/stderr/lines", test_lines);
   coproc_test_add ("/coproc/worker/stderr/inherit", test_inherit);
   coproc_test_add ("/coproc/worker/stderr/discard", test_discard);
+  coproc_test_add ("/coproc/worker/stderr/inherit-stdout", test_inherit_stdout);
   coproc_test_add ("/coproc/worker/stderr/blocked", test_blocked);
   coproc_test_add ("/coproc/worker/stderr/blocked-end", test_blocked_end);
   coproc_test_add ("/coproc/worker/stderr/blocked-for-a-while", test_blocked_for_a_while);
