@@ -99,6 +99,30 @@ coproc_messenger_try_receive (CoprocMessenger *self, const char *channel, GError
 }
 
 /**
+ * coproc_messenger_try_receive_message:
+ * @self: a messenger
+ * @channel: (nullable): the channel, or %NULL for the default one
+ * @error: return location for an error
+ *
+ * Takes the next message of a channel if there is one, as [method@Coproc.Messenger.try_receive] takes its
+ * payload; it never waits.
+ *
+ * Errors: as [method@Coproc.Messenger.receive_blocking].
+ *
+ * Returns: (transfer full) (nullable): the message; %NULL without @error when nothing is there
+ *
+ * Since: 1.0
+ */
+CoprocMessage *
+coproc_messenger_try_receive_message (CoprocMessenger *self, const char *channel, GError **error)
+{
+  g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return coproc_endpoint_try_receive (coproc_messenger_get_endpoint (self), channel, error);
+}
+
+/**
  * coproc_messenger_get_fd:
  * @self: a messenger
  *

@@ -142,6 +142,10 @@ GVariant         *coproc_messenger_try_receive             (CoprocMessenger     
                                                             const char           *channel,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0
+CoprocMessage    *coproc_messenger_try_receive_message     (CoprocMessenger      *self,
+                                                            const char           *channel,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
 int               coproc_messenger_get_fd                  (CoprocMessenger      *self);
 COPROC_AVAILABLE_IN_1_0
 GVariant         *coproc_messenger_receive_blocking        (CoprocMessenger      *self,

@@ -119,6 +119,7 @@ test_cancelled (void)
 static void
 test_fd (void)
 {
+  g_autoptr(CoprocMessage) message = NULL;
   GPollFD poll_fd;
 
   open_pair (COPROC_TYPE_MULTI_MESSENGER);
@@ -139,6 +140,14 @@ test_fd (void)
       payload = coproc_messenger_try_receive (worker, channel, NULL);
       assert_text (payload, "wake");
     }
+
+  /* Messages are taken in the same way as payloads. */
+  g_assert_null (coproc_messenger_try_receive_message (worker, "x", NULL));
+  send_request_text (host, "whole", "x", 2);
+  g_assert_cmpint (g_poll (&poll_fd, 1, 10000), ==, 1);
+  message = coproc_messenger_try_receive_message (worker, "x", NULL);
+  assert_text (coproc_message_get_payload (message), "whole");
+  g_assert_cmpint (coproc_message_get_kind (message), ==, COPROC_MESSAGE_KIND_REQUEST);
 
   g_assert_null (coproc_messenger_try_receive (worker, "x", NULL));
   coproc_messenger_close (host);
