@@ -10,6 +10,7 @@
 #include <coproc-version.h>
 #include <coproc-types.h>
 #include <coproc-error.h>
+#include <coproc-interrupt.h>
 #include <messenger/coproc-message.h>
 #include <messenger/coproc-payload.h>
 #include <messenger/coproc-messenger.h>

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "coproc-error.h"
+#include "coproc-interrupt-private.h"
 
 /* Payloads from this size on look at the link first for limits that the peer has lowered. */
 #define CAREFUL_SIZE 256
@@ -307,13 +308,8 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
   deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
   count_waiting_sender (self, +1);
   while (in_time && !has_room (self) && !coproc_endpoint_is_over (self, error)
-         && !g_cancellable_set_error_if_cancelled (cancellable, error))
-    {
-      if (deadline < 0)
-        g_cond_wait (&self->room, &self->write_lock);
-      else
-        in_time = g_cond_wait_until (&self->room, &self->write_lock, deadline);
-    }
+         && !g_cancellable_set_error_if_cancelled (cancellable, error) && !coproc_interrupt_take (error))
+    in_time = coproc_interrupt_wait (&self->room, &self->write_lock, deadline);
   count_waiting_sender (self, -1);
 
   if (has_room (self))

@@ -9,6 +9,7 @@
 #include <sched.h>
 
 #include "coproc-error.h"
+#include "coproc-interrupt-private.h"
 
 /* Times that what was in vain is left out, at most. */
 #define MAX_SPIN_SKIP 1023
@@ -188,17 +189,14 @@ coproc_wait_step (CoprocWait *wait, GError **error)
   else
     {
       self->n_waiting++;
-      if (wait->deadline < 0)
-        g_cond_wait (&self->arrived, &self->lock);
-      else
-        g_cond_wait_until (&self->arrived, &self->lock, wait->deadline);
+      coproc_interrupt_wait (&self->arrived, &self->lock, wait->deadline);
       self->n_waiting--;
     }
 
   if (wait->blocked != NULL)
     g_queue_unlink (&self->blocked, &wait->blocked->link);
   self->n_blocked--;
-  return TRUE;
+  return !coproc_interrupt_take (error);
 }
 
 gint64

@@ -3,9 +3,11 @@
  */
 #include "wire/coproc-transport-private.h"
 
+#include <errno.h>
 #include <poll.h>
 
 #include "coproc-config.h"
+#include "coproc-interrupt-private.h"
 
 void
 coproc_transport_poll (int fd, int wake_fd, gint64 deadline)
@@ -15,15 +17,18 @@ coproc_transport_poll (int fd, int wake_fd, gint64 deadline)
     { .fd = wake_fd, .events = POLLIN },
   };
   gint64 rest = deadline < 0 ? -1 : MAX (deadline - g_get_monotonic_time (), 0);
+  int n;
 
 #if HAVE_PPOLL
   const struct timespec timeout = { rest / G_USEC_PER_SEC, rest % G_USEC_PER_SEC * 1000 };
 
-  (void) ppoll (pollfds, G_N_ELEMENTS (pollfds), rest < 0 ? NULL : &timeout, NULL);
+  n = ppoll (pollfds, G_N_ELEMENTS (pollfds), rest < 0 ? NULL : &timeout, NULL);
 #else
-  (void) poll (pollfds, G_N_ELEMENTS (pollfds),
-               rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
+  n = poll (pollfds, G_N_ELEMENTS (pollfds),
+            rest < 0 ? -1 : (int) MIN ((rest + 999) / 1000, G_MAXINT));
 #endif
+  if (n < 0 && errno == EINTR)
+    coproc_interrupt_ask ();
 }
 
 void

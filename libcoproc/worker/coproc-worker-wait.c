@@ -6,6 +6,7 @@
 #include "worker/coproc-worker-run-private.h"
 
 #include "coproc-error.h"
+#include "coproc-interrupt-private.h"
 
 /* A task that waits. Everything but `done_source`'s being made ready happens in the task's context,
  * so that no callback can run in the background thread, and none before the call has returned. */
@@ -72,6 +73,7 @@ coproc_worker_run_wait (CoprocWorkerRun *self,
                         GCancellable *cancellable,
                         GError **error)
 {
+  g_autoptr (GError) failure = NULL;
   gboolean in_time = TRUE, result;
   gulong handler = 0;
 
@@ -80,17 +82,19 @@ coproc_worker_run_wait (CoprocWorkerRun *self,
 
   g_mutex_lock (&self->lock);
   while (!is_over_locked (self) && self->stage != COPROC_STOP_GIVEN_UP && in_time
-         && !g_cancellable_is_cancelled (cancellable))
+         && !g_cancellable_is_cancelled (cancellable) && failure == NULL)
     {
-      if (deadline < 0)
-        g_cond_wait (&self->changed, &self->lock);
-      else
-        in_time = g_cond_wait_until (&self->changed, &self->lock, deadline);
+      in_time = coproc_interrupt_wait (&self->changed, &self->lock, deadline);
+      coproc_interrupt_take (&failure);
     }
-  if (is_over_locked (self) || !g_cancellable_set_error_if_cancelled (cancellable, error))
+  if (is_over_locked (self)
+      || (failure == NULL && !g_cancellable_set_error_if_cancelled (cancellable, &failure)))
     result = get_result_locked (self, error);
   else
-    result = FALSE;
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      result = FALSE;
+    }
   g_mutex_unlock (&self->lock);
 
   g_cancellable_disconnect (cancellable, handler);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Signals that come while a thread waits: what the thread's function says becomes of the wait.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "worker-util.h"
+
+#include "messenger-pair.h"
+
+static guint n_asked; /* of the waiting thread, but read by others: atomic */
+
+/* Goes on twice, then ends the wait. */
+static gboolean
+third_time (gpointer user_data)
+{
+  return g_atomic_int_add (&n_asked, 1) >= 2;
+}
+
+static void
+on_signal (int number)
+{
+}
+
+/* Interrupts the main thread until it is told to stop. */
+typedef struct
+{
+  pthread_t target;
+  int stop; /* atomic */
+} Pest;
+
+static gpointer
+pester (gpointer data)
+{
+  Pest *self = data;
+
+  while (!g_atomic_int_get (&self->stop))
+    {
+      pthread_kill (self->target, SIGUSR1);
+      g_usleep (1000);
+    }
+  return NULL;
+}
+
+static void
+assert_interrupted (gboolean (*wait) (GError **error))
+{
+  const struct sigaction action = { .sa_handler = on_signal };
+  struct sigaction old;
+  g_autoptr(GError) error = NULL;
+  Pest pest = { pthread_self (), FALSE };
+  GThread *thread;
+
+  n_asked = 0;
+  sigaction (SIGUSR1, &action, &old);
+  coproc_set_interrupt_func (third_time, NULL, NULL);
+  thread = g_thread_new ("pest", pester, &pest);
+  g_assert_false (wait (&error));
+  g_atomic_int_set (&pest.stop, TRUE);
+  g_thread_join (thread);
+  coproc_set_interrupt_func (NULL, NULL, NULL);
+  sigaction (SIGUSR1, &old, NULL);
+
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (n_asked, >=, 3);
+}
+
+static gboolean
+wait_receive (GError **error)
+{
+  return coproc_messenger_receive_blocking (host, "x", NULL, error) != NULL;
+}
+
+static gboolean
+wait_call (GError **error)
+{
+  return coproc_messenger_call (host, text ("?"), "x", -1, NULL, error) != NULL;
+}
+
+static gboolean
+wait_available (GError **error)
+{
+  return coproc_messenger_await_available (host, G_USEC_PER_SEC * 60, NULL, error);
+}
+
+static gboolean
+wait_send (GError **error)
+{
+  static const guint8 block[1 << 16];
+
+  g_object_set (host, "high-water-mark", (guint64) sizeof block, NULL);
+  while (coproc_messenger_send_bytes (host, block, sizeof block, "x", error))
+    ;
+  return FALSE;
+}
+
+static void
+test_waits (void)
+{
+  gboolean (*const waits[]) (GError **) = { wait_receive, wait_available, wait_call };
+
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    {
+      open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+      assert_interrupted (waits[i]);
+      /* Nothing is lost by it, and the next wait is another one. */
+      send_text (worker, "afterwards", "x");
+      assert_receive (host, "x", "afterwards");
+      g_assert_cmpuint (coproc_messenger_remaining (host, "x"), ==, 0);
+      close_pair ();
+    }
+}
+
+static void
+test_send (void)
+{
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  assert_interrupted (wait_send);
+  close_pair ();
+}
+
+static gpointer
+receive_other (gpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) payload = coproc_messenger_receive_blocking (host, "other", NULL, &error);
+
+  g_assert_no_error (error);
+  return NULL;
+}
+
+/* Where another thread is the one that polls. */
+static void
+test_second_waiter (void)
+{
+  GThread *thread;
+
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  thread = g_thread_new ("first", receive_other, NULL);
+  assert_interrupted (wait_receive);
+  send_text (worker, "end", "other");
+  g_thread_join (thread);
+  close_pair ();
+}
+
+static CoprocWorkerResource *resource;
+
+static gboolean
+wait_join (GError **error)
+{
+  return coproc_worker_resource_join (resource, -1, NULL, error);
+}
+
+/* The worker does not mind; the wait for its end is over all the same. */
+static void
+test_join (void)
+{
+  resource = new_started ("stubborn");
+  assert_interrupted (wait_join);
+  g_assert_true (coproc_worker_resource_is_alive (resource));
+  assert_stop (resource, 1000);
+  coproc_test_finalize (g_steal_pointer (&resource));
+}
+
+static void
+count_notified (gpointer data)
+{
+  ++*(guint *) data;
+}
+
+static void
+test_replaced (void)
+{
+  guint n_notified = 0;
+
+  coproc_set_interrupt_func (third_time, &n_notified, count_notified);
+  coproc_set_interrupt_func (third_time, &n_notified, count_notified);
+  g_assert_cmpuint (n_notified, ==, 1);
+  coproc_set_interrupt_func (NULL, NULL, NULL);
+  g_assert_cmpuint (n_notified, ==, 2);
+}
+
+int
+main (int argc, char **argv)
+{
+  coproc_test_init (&argc, &argv);
+
+  coproc_test_add ("/coproc/interrupt/waits", test_waits);
+  coproc_test_add ("/coproc/interrupt/send", test_send);
+  coproc_test_add ("/coproc/interrupt/second-waiter", test_second_waiter);
+  coproc_test_add ("/coproc/interrupt/join", test_join);
+  coproc_test_add ("/coproc/interrupt/replaced", test_replaced);
+
+  return g_test_run ();
+}
