@@ -157,6 +157,7 @@ struct _CoprocEndpoint
   int watch_fd;                  /* -1, or an epoll of the input and of `notify` */
   CoprocWakeup notify;           /* readable while a watched channel has a message */
   gboolean notified;             /* it is readable */
+  gboolean watch_any;            /* any message makes it readable: a receive call has given up */
   GPtrArray *hot;                /* CoprocChannel: those that make it readable */
 
   /* the background source (lock); see coproc-endpoint-source.c */
@@ -305,6 +306,7 @@ int             coproc_endpoint_get_fd     (CoprocEndpoint *self);
 gboolean        coproc_endpoint_poll       (CoprocEndpoint *self);
 CoprocMessage  *coproc_endpoint_try_receive (CoprocEndpoint *self, const char *channel, GError **error);
 void            coproc_endpoint_signal_watch_locked (CoprocEndpoint *self); /* get_fd() becomes readable */
+void            coproc_endpoint_watch_any_locked (CoprocEndpoint *self); /* with the next message it does */
 void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* get_fd() stays readable */
 
 /* --- coproc-endpoint-call.c --- */

@@ -76,6 +76,8 @@ queue_message (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *mess
   self->n_queued++;
   self->queued_bytes += message->size;
   coproc_channel_push (channel, message);
+  if (self->watch_any)
+    coproc_endpoint_signal_watch_locked (self);
 
   if (channel->receivers.length > 0)
     {

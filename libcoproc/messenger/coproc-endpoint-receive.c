@@ -250,7 +250,10 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
               break;
             }
           if (!coproc_wait_step (&wait, error))
-            break;
+            {
+              coproc_endpoint_watch_any_locked (self);
+              break;
+            }
         }
     }
   if (blocked.special != NULL)

@@ -17,6 +17,7 @@ coproc_endpoint_signal_watch_locked (CoprocEndpoint *self)
   if (self->watch_fd < 0 || self->notified)
     return;
   self->notified = TRUE;
+  self->watch_any = FALSE;
   coproc_wakeup_signal (&self->notify);
 }
 
@@ -49,6 +50,15 @@ watch_locked (CoprocEndpoint *self, CoprocChannel *channel)
       else if (other->witness == NULL)
         other->witness = channel;
     }
+}
+
+void
+coproc_endpoint_watch_any_locked (CoprocEndpoint *self)
+{
+  if (self->watch_fd < 0)
+    return;
+  quieten_watch_locked (self);
+  self->watch_any = !self->notified;
 }
 
 CoprocMessage *

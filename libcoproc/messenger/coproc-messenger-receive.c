@@ -128,9 +128,10 @@ coproc_messenger_try_receive_message (CoprocMessenger *self, const char *channel
  *
  * Gets a descriptor to poll for input in a loop that is no [struct@GLib.MainLoop].
  *
- * Once [method@Coproc.Messenger.try_receive] has returned %NULL for a channel, the descriptor is
- * readable when it may be worth trying again. There is one per messenger: when it is readable, try
- * every channel that you wait for. It belongs to the messenger; do not read from it.
+ * Once [method@Coproc.Messenger.try_receive] has returned %NULL for a channel, or a receive call has
+ * timed out, the descriptor is readable when it may be worth trying again. There is one per messenger:
+ * when it is readable, try every channel that you wait for. It belongs to the messenger; do not read
+ * from it.
  *
  * Returns: the descriptor, or -1 when there is none left in this process
  *

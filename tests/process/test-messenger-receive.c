@@ -157,6 +157,34 @@ test_fd (void)
   close_pair ();
 }
 
+/* A receive call that has timed out is enough, too, whoever reads the message in. */
+static void
+test_fd_after_timeout (void)
+{
+  GPollFD poll_fd;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  poll_fd = (GPollFD) { .fd = coproc_messenger_get_fd (worker), .events = G_IO_IN };
+  assert_send (coproc_messenger_send_request (worker, text ("q"), "r", err));
+
+  for (guint i = 0; i < 6; i++)
+    {
+      const gint64 timeout = i % 2;
+
+      assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                    coproc_messenger_receive_message (worker, "x", timeout, NULL, err));
+      if (i > 2)
+        assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                      coproc_messenger_receive_reply (worker, "r", timeout, NULL, err));
+      g_assert_cmpint (g_poll (&poll_fd, 1, 60), ==, 0); /* from now on the background thread reads */
+      send_text (host, "wake", "x");
+      coproc_test_until (coproc_messenger_queue_size (worker, "x") > 0);
+      g_assert_cmpint (g_poll (&poll_fd, 1, 0), ==, 1);
+      assert_receive (worker, "x", "wake");
+    }
+  close_pair ();
+}
+
 int
 main (int argc, char **argv)
 {
@@ -167,6 +195,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/messenger/timeouts", test_timeouts);
   coproc_test_add ("/coproc/messenger/cancelled", test_cancelled);
   coproc_test_add ("/coproc/messenger/fd", test_fd);
+  coproc_test_add ("/coproc/messenger/fd-after-timeout", test_fd_after_timeout);
 
   return g_test_run ();
 }
