@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A stream of bytes through shared memory.
+ *
+ * Who goes to sleep says so first and looks once more afterwards; who has written or read says so
+ * first and looks for a sleeper afterwards. All four are sequentially consistent, so that one of the
+ * two sees the other.
+ */
+#include "wire/coproc-ring-private.h"
+
+#include <string.h>
+
+#define MASK (COPROC_RING_SIZE - 1)
+
+G_STATIC_ASSERT ((COPROC_RING_SIZE & MASK) == 0);
+G_STATIC_ASSERT (sizeof (CoprocRingControl) <= COPROC_RING_CONTROL_SIZE);
+
+void
+coproc_ring_writer_init (CoprocRingWriter *self, gpointer area)
+{
+  *self = (CoprocRingWriter) { .control = area, .bytes = (guint8 *) area + COPROC_RING_CONTROL_SIZE };
+}
+
+void
+coproc_ring_reader_init (CoprocRingReader *self, gpointer area)
+{
+  self->control = area;
+  self->bytes = (const guint8 *) area + COPROC_RING_CONTROL_SIZE;
+  atomic_init (&self->n_read, 0);
+  self->n_written = 0;
+}
+
+/* Takes in the reader's index. FALSE: it cannot be. */
+static gboolean
+look_at_reader (CoprocRingWriter *self, memory_order order)
+{
+  guint32 n_read = atomic_load_explicit (&self->control->n_read, order);
+
+  if (self->n_written - n_read > COPROC_RING_SIZE)
+    return FALSE;
+  self->n_read = n_read;
+  return TRUE;
+}
+
+gssize
+coproc_ring_writer_write (CoprocRingWriter *self, gconstpointer data, gsize size)
+{
+  guint32 room = COPROC_RING_SIZE - (self->n_written - self->n_read);
+  guint32 at = self->n_written & MASK;
+  guint32 n, first;
+
+  if (room < size)
+    {
+      if (!look_at_reader (self, memory_order_acquire))
+        return -1;
+      room = COPROC_RING_SIZE - (self->n_written - self->n_read);
+    }
+
+  n = (guint32) MIN (room, size);
+  if (n == 0)
+    return 0;
+  first = MIN (n, COPROC_RING_SIZE - at);
+  memcpy (self->bytes + at, data, first);
+  memcpy (self->bytes, (const guint8 *) data + first, n - first);
+  self->n_written += n;
+  atomic_store (&self->control->n_written, self->n_written);
+  return n;
+}
+
+gboolean
+coproc_ring_writer_take_sleeper (CoprocRingWriter *self)
+{
+  return atomic_load (&self->control->reader_sleeps) != 0
+         && atomic_exchange (&self->control->reader_sleeps, 0) != 0;
+}
+
+gboolean
+coproc_ring_writer_sleep (CoprocRingWriter *self)
+{
+  atomic_store (&self->control->writer_sleeps, 1);
+  /* An index that cannot be is found by the next write. */
+  return look_at_reader (self, memory_order_seq_cst) && self->n_written - self->n_read == COPROC_RING_SIZE;
+}
+
+gboolean
+coproc_ring_writer_is_unread (CoprocRingWriter *self)
+{
+  return atomic_load_explicit (&self->control->n_read, memory_order_relaxed) != self->n_written;
+}
+
+gssize
+coproc_ring_reader_read (CoprocRingReader *self, gpointer out, gsize size)
+{
+  guint32 n_read = atomic_load_explicit (&self->n_read, memory_order_relaxed);
+  guint32 available = self->n_written - n_read;
+  guint32 at = n_read & MASK;
+  guint32 n, first;
+
+  if (available < size)
+    {
+      guint32 n_written = atomic_load_explicit (&self->control->n_written, memory_order_acquire);
+
+      available = n_written - n_read;
+      if (available > COPROC_RING_SIZE)
+        return -1;
+      self->n_written = n_written;
+    }
+
+  n = (guint32) MIN (available, size);
+  if (n == 0)
+    return 0;
+  first = MIN (n, COPROC_RING_SIZE - at);
+  memcpy (out, self->bytes + at, first);
+  memcpy ((guint8 *) out + first, self->bytes, n - first);
+  n_read += n;
+  atomic_store_explicit (&self->n_read, n_read, memory_order_relaxed);
+  atomic_store (&self->control->n_read, n_read);
+  return n;
+}
+
+gboolean
+coproc_ring_reader_take_sleeper (CoprocRingReader *self)
+{
+  guint32 n_read = atomic_load_explicit (&self->n_read, memory_order_relaxed);
+
+  return atomic_load (&self->control->writer_sleeps) != 0
+         && atomic_load_explicit (&self->control->n_written, memory_order_relaxed) - n_read
+                <= COPROC_RING_SIZE / 2
+         && atomic_exchange (&self->control->writer_sleeps, 0) != 0;
+}
+
+gboolean
+coproc_ring_reader_sleep (CoprocRingReader *self)
+{
+  atomic_store (&self->control->reader_sleeps, 1);
+  return atomic_load (&self->control->n_written)
+         == atomic_load_explicit (&self->n_read, memory_order_relaxed);
+}
+
+gboolean
+coproc_ring_reader_wake (CoprocRingReader *self)
+{
+  return atomic_exchange (&self->control->reader_sleeps, 0) == 0;
+}
+
+gboolean
+coproc_ring_reader_is_empty (CoprocRingReader *self)
+{
+  return atomic_load_explicit (&self->control->n_written, memory_order_acquire)
+         == atomic_load_explicit (&self->n_read, memory_order_relaxed);
+}
