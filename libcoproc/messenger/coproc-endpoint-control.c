@@ -148,6 +148,23 @@ coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits)
   send_fields (self, COPROC_FRAME_SETTINGS, &fields, NULL);
 }
 
+void
+coproc_endpoint_share (CoprocEndpoint *self)
+{
+  gboolean deaf = FALSE;
+
+  g_mutex_lock (&self->write_lock);
+  if (!self->output_shut && self->transport->ops->share != NULL)
+    {
+      self->transport->ops->share (self->transport);
+      deaf = coproc_endpoint_write_locked (self);
+    }
+  coproc_endpoint_unlock_output (self);
+
+  if (deaf)
+    coproc_endpoint_peer_deaf (self);
+}
+
 /* --- the greeting --- */
 
 GVariant *
@@ -384,6 +401,7 @@ coproc_endpoint_handle_control (CoprocEndpoint     *self,
       return handle_cancel (self, frame, after, error);
     case COPROC_FRAME_GOODBYE:
     case COPROC_FRAME_TYPE:
+    case COPROC_FRAME_SHARED:
     case COPROC_FRAME_NOREQUEST:
     case COPROC_FRAME_REQUEST:
     case COPROC_FRAME_REPLY:

@@ -166,6 +166,7 @@ struct _CoprocEndpoint
   gboolean watch_input;          /* until the stream has ended */
   gpointer input_tag;            /* (background thread) (nullable) */
   gpointer output_tag;           /* (background thread) (nullable) */
+  gboolean has_unseen_input;     /* (background thread) polling the input would not tell of it */
   int input_events;              /* what the background polls the input for, see -source.c */
   gboolean polls_output;         /* it polls the output too */
   gboolean parked_input;         /* threads read for themselves: the background does not */
@@ -184,6 +185,8 @@ CoprocEndpoint *coproc_endpoint_ref        (CoprocEndpoint *self);
 void            coproc_endpoint_unref      (CoprocEndpoint *self);
 /* Takes @transport. */
 gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, CoprocTransportLink *transport, GError **error);
+/* The peer reads shared memory as well: the output moves there, where the transport has some. */
+void            coproc_endpoint_share      (CoprocEndpoint *self);
 void            coproc_endpoint_close      (CoprocEndpoint *self);
 gboolean        coproc_endpoint_flush      (CoprocEndpoint *self, gint64 timeout_us, GError **error);
 void            coproc_endpoint_settle     (CoprocEndpoint *self, const GError *reason);

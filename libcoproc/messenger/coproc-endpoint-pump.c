@@ -269,6 +269,8 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
         case COPROC_RECEIVE_AGAIN:
           batch->emptied = TRUE;
           return FALSE;
+        case COPROC_RECEIVE_LATER:
+          return FALSE;
         case COPROC_RECEIVE_END:
           batch->ended = TRUE;
           batch->end = COPROC_END_CUT;
@@ -290,6 +292,8 @@ note_backlog (CoprocEndpoint *self, gboolean backlog)
     return;
   g_mutex_lock (&self->lock);
   self->backlog = backlog;
+  if (backlog)
+    coproc_endpoint_signal_watch_locked (self);
   coproc_endpoint_source_update_locked (self);
   g_mutex_unlock (&self->lock);
 }

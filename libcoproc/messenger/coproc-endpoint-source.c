@@ -200,8 +200,9 @@ handle_input (CoprocEndpoint *self, GIOCondition condition)
     }
 }
 
-/* GLib lets only the context's own thread change what a source polls. */
-static void
+/* GLib lets only the context's own thread change what a source polls. Returns: FALSE: there is something to read
+ * already */
+static gboolean
 apply_events_locked (CoprocEndpoint *self)
 {
   const CoprocTransportOps *ops = self->transport->ops;
@@ -222,6 +223,7 @@ apply_events_locked (CoprocEndpoint *self)
     self->output_tag = g_source_add_unix_fd (self->source, ops->get_output_fd (self->transport),
                                              self->transport->output_condition);
   self->polls_output = self->want_output;
+  return coproc_transport_set_poller (self->transport, COPROC_POLLER_BACKGROUND, events == G_IO_IN);
 }
 
 static gboolean
@@ -231,11 +233,11 @@ endpoint_source_prepare (GSource *source, int *timeout)
 
   g_mutex_lock (&self->lock);
   if (self->source == source) /* it is not being detached */
-    apply_events_locked (self);
+    self->has_unseen_input = !apply_events_locked (self);
   g_mutex_unlock (&self->lock);
 
   *timeout = -1;
-  return FALSE;
+  return self->has_unseen_input;
 }
 
 static gboolean
@@ -250,7 +252,7 @@ endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_d
   if (self->output_tag != NULL)
     output = g_source_query_unix_fd (source, self->output_tag);
   g_mutex_lock (&self->lock);
-  if (has_backlog_locked (self))
+  if (has_backlog_locked (self) || self->has_unseen_input)
     input |= G_IO_IN;
   g_mutex_unlock (&self->lock);
 

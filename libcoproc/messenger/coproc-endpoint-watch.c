@@ -25,7 +25,7 @@ coproc_endpoint_signal_watch_locked (CoprocEndpoint *self)
 static void
 quieten_watch_locked (CoprocEndpoint *self)
 {
-  if (!self->notified || self->hot->len > 0 || self->specials.length > 0
+  if (!self->notified || self->hot->len > 0 || self->specials.length > 0 || self->backlog
       || coproc_endpoint_is_over_locked (self))
     return;
   self->notified = FALSE;
@@ -102,6 +102,7 @@ coproc_endpoint_watch_ended_locked (CoprocEndpoint *self)
   (void) epoll_ctl (self->watch_fd, EPOLL_CTL_DEL,
                     self->transport->ops->get_input_fd (self->transport), NULL);
 #endif
+  coproc_transport_set_poller (self->transport, COPROC_POLLER_WATCH, FALSE);
   if (coproc_endpoint_is_over_locked (self))
     coproc_endpoint_signal_watch_locked (self);
 }
@@ -123,7 +124,10 @@ open_watch_locked (CoprocEndpoint *self)
       }
     (void) epoll_ctl (fd, EPOLL_CTL_ADD, self->notify.read_fd, &event);
     if (self->watch_input && !coproc_endpoint_is_over_locked (self))
-      (void) epoll_ctl (fd, EPOLL_CTL_ADD, self->transport->ops->get_input_fd (self->transport), &event);
+      {
+        (void) epoll_ctl (fd, EPOLL_CTL_ADD, self->transport->ops->get_input_fd (self->transport), &event);
+        coproc_transport_set_poller (self->transport, COPROC_POLLER_WATCH, TRUE);
+      }
     return fd;
   }
 #else

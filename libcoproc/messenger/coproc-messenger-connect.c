@@ -127,6 +127,12 @@ coproc_messenger_send_hello (CoprocMessenger *self, GVariant *extra, GError **er
   return coproc_endpoint_send_hello (coproc_messenger_get_endpoint (self), fields, error);
 }
 
+void
+coproc_messenger_share (CoprocMessenger *self)
+{
+  coproc_endpoint_share (coproc_messenger_get_endpoint (self));
+}
+
 GVariant *
 coproc_messenger_await_hello (CoprocMessenger  *self,
                               gint64            timeout_us,

@@ -25,6 +25,9 @@ CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, Copro
  * Every message sent before it would be refused. */
 gboolean         coproc_messenger_send_hello       (CoprocMessenger *self, GVariant *extra, GError **error);
 
+/* The peer's end is a ring transport, too: from now on this side writes to shared memory. After the HELLO. */
+void             coproc_messenger_share            (CoprocMessenger *self);
+
 /* Waits for the peer's HELLO. (transfer full): its fields, a{sv}. An error frame that comes in its
  * place is the error; TIMED_OUT; the reason of the connection's end otherwise. */
 GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint64 timeout_us, GCancellable *cancellable, GError **error);

@@ -169,6 +169,12 @@ coproc_decoder_add (CoprocDecoder *self, gsize n_bytes)
   self->slab->data[self->end] = 0; /* see coproc_payload_check() */
 }
 
+void
+coproc_decoder_drop_rest (CoprocDecoder *self)
+{
+  self->end = self->start;
+}
+
 gboolean
 coproc_decoder_get_partial (CoprocDecoder *self, gsize *n_received, gsize *n_announced)
 {

@@ -33,6 +33,7 @@ typedef enum
   COPROC_FRAME_CLOSE_REQUEST = 11, /* nothing: please end */
   COPROC_FRAME_CANCEL = 12,       /* nothing: the reply to `reply_serial` is no longer awaited */
   COPROC_FRAME_SETTINGS_ACK = 13, /* nothing: the sender goes by the settings last received */
+  COPROC_FRAME_SHARED = 17,       /* nothing: the rest of the stream is in shared memory */
 } CoprocFrameKind;
 
 /* Flags: all other bits are reserved and must be zero. */
@@ -168,6 +169,8 @@ void               coproc_decoder_add           (CoprocDecoder *self, gsize n_by
 CoprocDecodeResult coproc_decoder_next          (CoprocDecoder *self,
                                                  CoprocFrame   *frame,
                                                  GError       **error);
+/* Forgets what has been added behind the frame that next() has returned last. */
+void               coproc_decoder_drop_rest    (CoprocDecoder *self);
 /* How much of a frame has arrived when the stream ends in the middle of one: TRUE and the two
  * figures (0 when the header itself is cut), FALSE at a frame's boundary. */
 gboolean           coproc_decoder_get_partial   (CoprocDecoder *self,

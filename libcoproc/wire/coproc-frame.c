@@ -122,6 +122,7 @@ coproc_frame_get_rule (guint8 kind)
     [COPROC_FRAME_CLOSE_REQUEST] = { COPROC_FRAME_PAYLOAD_EMPTY, 0, 0 },
     [COPROC_FRAME_CANCEL] = { COPROC_FRAME_PAYLOAD_EMPTY, C | R, R },
     [COPROC_FRAME_SETTINGS_ACK] = { COPROC_FRAME_PAYLOAD_EMPTY, 0, 0 },
+    [COPROC_FRAME_SHARED] = { COPROC_FRAME_PAYLOAD_EMPTY, 0, 0 },
   };
 
   /* Kind 0 is the unknown one. */

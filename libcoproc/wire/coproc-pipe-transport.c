@@ -8,7 +8,7 @@
  * that has closed its end is noticed by the end of the incoming stream, or by probe(). Where no such
  * read end can be had (a socket, no /proc) the signal is blocked.
  */
-#include "wire/coproc-transport-private.h"
+#include "wire/coproc-pipe-transport-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,32 +22,10 @@
 
 #include "coproc-config.h"
 #include "coproc-error.h"
-#include "wire/coproc-outbox-private.h"
 #include "wire/coproc-unix-private.h"
 
 #define LARGE_PAYLOAD (16 * 1024)       /* bytes from which a payload is referenced, not copied */
 #define BULK_PIPE_SIZE (1024 * 1024)    /* bytes asked for a pipe that carries bulk: a hint only */
-
-typedef struct
-{
-  CoprocTransportLink link;
-
-  /* immutable */
-  int in_fd;
-  int out_fd;
-
-  /* (owner's read lock) */
-  GIOChannel *in;           /* (nullable) NULL once shut */
-  CoprocDecoder *decoder;
-  gboolean ended;           /* the stream has ended */
-
-  /* (owner's write lock) */
-  GIOChannel *out;          /* (nullable) NULL once shut */
-  int spare_reader;         /* our own read end of the outgoing pipe, -1: none, SIGPIPE is blocked */
-  CoprocTypeWriter *types;
-  CoprocOutbox outbox;
-  gboolean enlarged;        /* the pipe has been asked to grow */
-} CoprocPipeTransport;
 
 /* --- writing --- */
 
@@ -89,7 +67,7 @@ append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
   self->link.n_unsent = self->outbox.size;
 }
 
-static gboolean
+gboolean
 coproc_pipe_transport_declare_type (CoprocTransportLink *link, const GVariantType *type, GError **error)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -112,7 +90,7 @@ coproc_pipe_transport_declare_type (CoprocTransportLink *link, const GVariantTyp
   return TRUE;
 }
 
-static void
+void
 coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -132,9 +110,12 @@ coproc_pipe_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
 #endif
 }
 
-/* Writes without ever raising SIGPIPE. */
-static GIOStatus
-write_quietly (CoprocPipeTransport *self, gconstpointer data, gsize size, gsize *n_written, GError **error)
+GIOStatus
+coproc_pipe_transport_write (CoprocPipeTransport  *self,
+                             gconstpointer         data,
+                             gsize                 size,
+                             gsize                *n_written,
+                             GError              **error)
 {
   static const struct timespec at_once = { 0, 0 };
   sigset_t sigpipe, old, pending;
@@ -159,7 +140,7 @@ write_quietly (CoprocPipeTransport *self, gconstpointer data, gsize size, gsize 
   return status;
 }
 
-static CoprocFlushResult
+CoprocFlushResult
 coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -176,7 +157,7 @@ coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
           g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_CLOSED, "The pipe is closed");
           return COPROC_FLUSH_FAILED;
         }
-      status = write_quietly (self, data, size, &n_written, error);
+      status = self->write (self, data, size, &n_written, error);
       coproc_outbox_consume (&self->outbox, n_written, &link->spent);
       link->n_unsent = self->outbox.size;
       if (status == G_IO_STATUS_AGAIN)
@@ -200,21 +181,13 @@ open_spare_reader (int fd)
   return open (path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
-static gboolean
-coproc_pipe_transport_probe (CoprocTransportLink *link, gboolean *unread)
+gboolean
+coproc_pipe_transport_is_deaf (CoprocPipeTransport *self)
 {
-  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
   struct pollfd pollfd = { .fd = self->out_fd };
-  int n_unread = 0;
 
-  *unread = FALSE;
   if (self->out == NULL || self->spare_reader < 0)
     return FALSE;
-
-  /* Who reads what we write is there: no need to look closer. */
-  if (ioctl (self->out_fd, FIONREAD, &n_unread) == 0 && n_unread == 0)
-    return FALSE;
-  *unread = TRUE;
 
   coproc_clear_fd (&self->spare_reader);
   if (poll (&pollfd, 1, 0) > 0 && (pollfd.revents & POLLERR) != 0)
@@ -223,9 +196,21 @@ coproc_pipe_transport_probe (CoprocTransportLink *link, gboolean *unread)
   return FALSE;
 }
 
+static gboolean
+coproc_pipe_transport_probe (CoprocTransportLink *link, gboolean *unread)
+{
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+  int n_unread = 0;
+
+  /* Who reads what we write is there: no need to look closer. */
+  *unread = self->out != NULL && self->spare_reader >= 0
+            && (ioctl (self->out_fd, FIONREAD, &n_unread) != 0 || n_unread > 0);
+  return *unread && coproc_pipe_transport_is_deaf (self);
+}
+
 /* --- reading --- */
 
-static void
+void
 coproc_pipe_transport_get_cut (CoprocTransportLink *link, GError **error)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -243,7 +228,31 @@ coproc_pipe_transport_get_cut (CoprocTransportLink *link, GError **error)
     }
 }
 
-static CoprocReceiveResult
+GIOStatus
+coproc_pipe_transport_read (CoprocPipeTransport  *self,
+                            gpointer              data,
+                            gsize                 size,
+                            gsize                *n_read,
+                            GError              **error)
+{
+  return g_io_channel_read_chars (self->in, data, size, n_read, error);
+}
+
+/* From here on the pipe has other bytes than frames. Returns: FALSE with error set when that was not agreed on */
+static gboolean
+move_input (CoprocPipeTransport *self, GError **error)
+{
+  if (self->move_input != NULL)
+    {
+      coproc_decoder_drop_rest (self->decoder);
+      return self->move_input (self, error);
+    }
+  g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL,
+                       "A frame of the peer is refused: there is no shared memory");
+  return FALSE;
+}
+
+CoprocReceiveResult
 coproc_pipe_transport_receive (CoprocTransportLink  *link,
                                gsize                *budget,
                                CoprocFrame          *frame,
@@ -259,6 +268,12 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
       switch (coproc_decoder_next (self->decoder, frame, error))
         {
         case COPROC_DECODE_FRAME:
+          if (G_UNLIKELY (frame->kind == COPROC_FRAME_SHARED))
+            {
+              if (!move_input (self, error))
+                return COPROC_RECEIVE_FAILED;
+              continue;
+            }
           if (frame->variant != NULL)
             g_variant_ref (frame->variant);
           return COPROC_RECEIVE_FRAME;
@@ -281,7 +296,7 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
       if (space == NULL)
         return COPROC_RECEIVE_FAILED;
 
-      switch (g_io_channel_read_chars (self->in, space, size, &n_read, error))
+      switch (self->read (self, space, size, &n_read, error))
         {
         case G_IO_STATUS_NORMAL:
           coproc_decoder_add (self->decoder, n_read);
@@ -314,7 +329,7 @@ coproc_pipe_transport_has_input (CoprocTransportLink *link)
   return TRUE; /* to ask costs as much as to read */
 }
 
-static void
+void
 coproc_pipe_transport_set_limits (CoprocTransportLink *link, const CoprocLimits *limits)
 {
   coproc_decoder_set_limits (((CoprocPipeTransport *) link)->decoder, limits);
@@ -322,19 +337,19 @@ coproc_pipe_transport_set_limits (CoprocTransportLink *link, const CoprocLimits 
 
 /* --- life --- */
 
-static int
+int
 coproc_pipe_transport_get_input_fd (CoprocTransportLink *link)
 {
   return ((CoprocPipeTransport *) link)->in_fd;
 }
 
-static int
+int
 coproc_pipe_transport_get_output_fd (CoprocTransportLink *link)
 {
   return ((CoprocPipeTransport *) link)->out_fd;
 }
 
-static void
+void
 coproc_pipe_transport_shut_output (CoprocTransportLink *link)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -345,7 +360,7 @@ coproc_pipe_transport_shut_output (CoprocTransportLink *link)
   link->n_unsent = 0;
 }
 
-static void
+void
 coproc_pipe_transport_shut_input (CoprocTransportLink *link)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
@@ -354,17 +369,21 @@ coproc_pipe_transport_shut_input (CoprocTransportLink *link)
   self->ended = TRUE;
 }
 
+void
+coproc_pipe_transport_clear (CoprocPipeTransport *self)
+{
+  coproc_pipe_transport_shut_output (&self->link);
+  coproc_pipe_transport_shut_input (&self->link);
+  coproc_type_writer_free (self->types);
+  coproc_decoder_free (self->decoder);
+  g_clear_pointer (&self->link.spent, g_ptr_array_unref);
+}
+
 static void
 coproc_pipe_transport_free (CoprocTransportLink *link)
 {
-  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
-
-  coproc_pipe_transport_shut_output (link);
-  coproc_pipe_transport_shut_input (link);
-  coproc_type_writer_free (self->types);
-  coproc_decoder_free (self->decoder);
-  g_clear_pointer (&link->spent, g_ptr_array_unref);
-  g_free (self);
+  coproc_pipe_transport_clear ((CoprocPipeTransport *) link);
+  g_free (link);
 }
 
 static const CoprocTransportOps pipe_ops = {
@@ -399,21 +418,19 @@ open_channel (int fd, GError **error)
   return g_steal_pointer (&channel);
 }
 
-CoprocTransportLink *
-coproc_pipe_transport_new (int in_fd, int out_fd, GError **error)
+gboolean
+coproc_pipe_transport_init (CoprocPipeTransport *self, int in_fd, int out_fd, GError **error)
 {
   static const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
   g_autoptr (GIOChannel) in = open_channel (in_fd, error);
   g_autoptr (GIOChannel) out = in != NULL ? open_channel (out_fd, error) : NULL;
-  CoprocPipeTransport *self;
 
   if (out == NULL)
     {
       g_prefix_error (error, "Cannot use the descriptors %d and %d: ", in_fd, out_fd);
-      return NULL;
+      return FALSE;
     }
 
-  self = g_new0 (CoprocPipeTransport, 1);
   self->link.ops = &pipe_ops;
   self->link.output_condition = G_IO_OUT;
   self->in_fd = in_fd;
@@ -422,9 +439,21 @@ coproc_pipe_transport_new (int in_fd, int out_fd, GError **error)
   self->out = g_steal_pointer (&out);
   g_io_channel_set_close_on_unref (self->in, TRUE);
   g_io_channel_set_close_on_unref (self->out, TRUE);
+  self->read = coproc_pipe_transport_read;
+  self->write = coproc_pipe_transport_write;
   self->decoder = coproc_decoder_new (&limits);
   self->types = coproc_type_writer_new ();
   self->spare_reader = open_spare_reader (out_fd);
   coproc_outbox_init (&self->outbox);
-  return &self->link;
+  return TRUE;
+}
+
+CoprocTransportLink *
+coproc_pipe_transport_new (int in_fd, int out_fd, GError **error)
+{
+  g_autofree CoprocPipeTransport *self = g_new0 (CoprocPipeTransport, 1);
+
+  if (!coproc_pipe_transport_init (self, in_fd, out_fd, error))
+    return NULL;
+  return &g_steal_pointer (&self)->link;
 }

@@ -15,6 +15,7 @@ typedef enum
 {
   COPROC_RECEIVE_FRAME,  /* *frame is filled */
   COPROC_RECEIVE_AGAIN,  /* nothing more can be had now */
+  COPROC_RECEIVE_LATER,  /* the budget is spent; there is more, and the input fd may not tell of it */
   COPROC_RECEIVE_END,    /* end of the stream; error tells of a frame that was cut, NULL at a boundary */
   COPROC_RECEIVE_FAILED, /* error is set: the peer broke the protocol, or the system failed */
 } CoprocReceiveResult;
@@ -25,6 +26,14 @@ typedef enum
   COPROC_FLUSH_AGAIN,    /* the link is full; poll the output fd */
   COPROC_FLUSH_FAILED,   /* error is set: nobody will ever read it */
 } CoprocFlushResult;
+
+/* Who relies on the input fd. */
+typedef enum
+{
+  COPROC_POLLER_WAIT = 1 << 0,       /* wait() */
+  COPROC_POLLER_BACKGROUND = 1 << 1, /* the background thread */
+  COPROC_POLLER_WATCH = 1 << 2,      /* the application, by way of coproc_messenger_get_fd() */
+} CoprocPoller;
 
 /* Who may call what: the write side under its owner's write lock, the read side under its owner's
  * read lock, the rest from any thread. */
@@ -47,6 +56,8 @@ typedef struct
   gboolean            (*probe)         (CoprocTransportLink  *self,
                                         gboolean             *unread);
   void                (*shut_output)   (CoprocTransportLink  *self);
+  /* (nullable) The peer reads shared memory as well: what is queued from now on goes there. */
+  void                (*share)         (CoprocTransportLink  *self);
 
   /* --- read side --- */
 
@@ -73,6 +84,11 @@ typedef struct
                                         gint64                deadline);
   /* For who looks again and again: FALSE: receive() would find nothing now. Cheaper than that, and no more. */
   gboolean            (*has_input)     (CoprocTransportLink  *self);
+  /* (nullable: it always does) From now on the input fd becomes readable when there is something to receive, or
+   * need not any more. FALSE: there is something already, which the fd may not tell of. */
+  gboolean            (*set_poller)    (CoprocTransportLink  *self,
+                                        CoprocPoller          poller,
+                                        gboolean              polls);
   int                 (*get_input_fd)  (CoprocTransportLink  *self);
   int                 (*get_output_fd) (CoprocTransportLink  *self);
 
@@ -94,11 +110,21 @@ struct _CoprocTransportLink
 
 /* Takes both fds when it succeeds. The limits are the defaults until they are set. */
 CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, GError **error);
+/* The same, and each direction moves to shared memory when its writer says so: an area of COPROC_RING_AREA_SIZE
+ * bytes each. Both live as long as @owner, which @notify drops, also when this fails. */
+CoprocTransportLink *coproc_ring_transport_new (int in_fd, int out_fd, gpointer in_area, gpointer out_area, gpointer owner, GDestroyNotify notify, GError **error);
 /* Two ends in one process. FALSE with error set: no descriptors are left. */
 gboolean coproc_memory_transport_new_pair (CoprocTransportLink **one, CoprocTransportLink **other, GError **error);
 
 /* Adds @variant (transfer full) to a list like that of a link, made on demand. */
 void     coproc_transport_spend (GPtrArray **spent, GVariant *variant);
+
+/* set_poller(), for any transport. */
+static inline gboolean
+coproc_transport_set_poller (CoprocTransportLink *self, CoprocPoller poller, gboolean polls)
+{
+  return self->ops->set_poller == NULL || self->ops->set_poller (self, poller, polls);
+}
 
 /* For wait(): until @fd or @wake_fd is readable, or @deadline has come. */
 void     coproc_transport_poll (int fd, int wake_fd, gint64 deadline);

@@ -6,9 +6,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#ifdef COPROC_TEST_MEMORY
+#ifdef COPROC_TEST_LINKS
+#include <sys/mman.h>
+
 #include "messenger/coproc-messenger-private.h"
+#include "wire/coproc-ring-private.h"
+#include "wire/coproc-unix-private.h"
 #endif
 
 #define SLOWNESS 20      /* how much longer a deadline is when everything is slow */
@@ -297,20 +302,62 @@ coproc_test_finalize_pair (CoprocMessenger *worker_end, CoprocMessenger *host_en
   coproc_test_finalize (host_end);
 }
 
+#ifdef COPROC_TEST_LINKS
+/* Shared memory, as a process has it twice. */
+static void
+unmap_rings (gpointer rings)
+{
+  g_assert_cmpint (munmap (rings, 2 * COPROC_RING_AREA_SIZE), ==, 0);
+}
+
+static void
+new_ring_links (CoprocTransportLink *links[2])
+{
+  g_autoptr(GError) error = NULL;
+  int fd = memfd_create ("coproc-test", MFD_CLOEXEC);
+  guint8 *rings[2];
+  int fds[2][2];
+
+  g_assert_cmpint (ftruncate (fd, 2 * COPROC_RING_AREA_SIZE), ==, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      rings[i] = mmap (NULL, 2 * COPROC_RING_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      g_assert_true (rings[i] != MAP_FAILED);
+      g_assert_true (coproc_unix_pipe (fds[i], &error));
+    }
+  close (fd);
+  for (guint i = 0; i < 2; i++)
+    links[i] = coproc_ring_transport_new (fds[i][0], fds[1 - i][1], rings[i] + i * COPROC_RING_AREA_SIZE,
+                                          rings[i] + (1 - i) * COPROC_RING_AREA_SIZE, rings[i],
+                                          unmap_rings, &error);
+  g_assert_no_error (error);
+}
+#endif
+
 void
 coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger **host_end)
 {
   g_autoptr(GError) error = NULL;
 
-#ifdef COPROC_TEST_MEMORY
-  CoprocTransportLink *to_worker, *to_host;
+#ifdef COPROC_TEST_LINKS
+  const gboolean through_rings = g_strcmp0 (g_getenv ("COPROC_TEST_LINK"), "ring") == 0;
+  CoprocMessenger *ends[2];
+  CoprocTransportLink *links[2];
 
-  g_assert_true (coproc_memory_transport_new_pair (&to_worker, &to_host, &error));
-  *worker_end = coproc_messenger_new_for_transport (type, to_host, &error);
-  *host_end = coproc_messenger_new_for_transport (type, to_worker, &error);
-  g_assert_no_error (error);
-  g_assert_true (coproc_messenger_send_hello (*worker_end, NULL, &error));
-  g_assert_true (coproc_messenger_send_hello (*host_end, NULL, &error));
+  if (through_rings)
+    new_ring_links (links);
+  else
+    g_assert_true (coproc_memory_transport_new_pair (&links[0], &links[1], &error));
+  for (guint i = 0; i < 2; i++)
+    {
+      ends[i] = coproc_messenger_new_for_transport (type, links[i], &error);
+      g_assert_no_error (error);
+      g_assert_true (coproc_messenger_send_hello (ends[i], NULL, &error));
+      if (through_rings)
+        coproc_messenger_share (ends[i]);
+    }
+  *worker_end = ends[0];
+  *host_end = ends[1];
 #else
   g_assert_true (coproc_messenger_new_pair (type, worker_end, host_end, &error));
 #endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Frames through shared memory, beside two pipes.
+ *
+ * Each direction begins in its pipe. Its writer moves it to the ring with a SHARED frame, after which
+ * the pipe carries bytes without a meaning: the doorbell, rung only for a reader that sleeps. The end
+ * of the pipe remains the end of the stream.
+ *
+ * A writer whose ring is full fills the pipe as well, so that it can be polled for room; the reader
+ * empties the pipe when half of the ring is free.
+ */
+#include "wire/coproc-pipe-transport-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+
+#include "coproc-config.h"
+#include "coproc-error.h"
+#include "wire/coproc-ring-private.h"
+
+#define BELL_SIZE 4096        /* bytes read, or written to fill a pipe, at a time */
+#define MAX_BELLS 256         /* such reads at once: more than any pipe holds */
+
+typedef struct
+{
+  CoprocPipeTransport pipe;
+  gpointer owner;             /* of the memory */
+  GDestroyNotify notify;      /* (nullable) */
+
+  /* (owner's read lock) */
+  CoprocRingReader in;
+  int in_moved;               /* (written under the lock, read as an atomic) the input is in the ring */
+  int pollers;                /* (atomic) CoprocPoller: who must be told when something comes */
+  int expects_bell;           /* (atomic) the writer may have been asked to ring */
+  gsize *budget;              /* of the pass */
+
+  /* (owner's write lock) */
+  CoprocRingWriter out;
+  gboolean out_moved;         /* the output goes to the ring once `n_before` is written */
+  gsize n_before;             /* bytes of the outbox that still go to the pipe */
+  gboolean shrunk;            /* the pipe is as small as it can be */
+} CoprocRingTransport;
+
+static GIOStatus
+set_broken (GError **error)
+{
+  g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL,
+                       "The peer has broken the ring in shared memory");
+  return G_IO_STATUS_ERROR;
+}
+
+/* --- writing --- */
+
+static gboolean
+is_writable (int fd)
+{
+  struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+
+  return poll (&pollfd, 1, 0) > 0 && (pollfd.revents & POLLOUT) != 0;
+}
+
+/* Makes the pipe one that cannot be written to until the reader has emptied it. */
+static GIOStatus
+fill_pipe (CoprocRingTransport *self, GError **error)
+{
+  static const guint8 bells[BELL_SIZE];
+  GIOStatus status = G_IO_STATUS_NORMAL;
+  gsize n_written;
+
+#if HAVE_PIPE_RESIZE
+  if (!self->shrunk)
+    self->shrunk = fcntl (self->pipe.out_fd, F_SETPIPE_SZ, BELL_SIZE) >= 0 || errno != EBUSY;
+#endif
+  for (gsize size = 1; status == G_IO_STATUS_NORMAL && is_writable (self->pipe.out_fd); size = BELL_SIZE)
+    status = coproc_pipe_transport_write (&self->pipe, bells, size, &n_written, error);
+  return status == G_IO_STATUS_AGAIN ? G_IO_STATUS_NORMAL : status;
+}
+
+/* A full pipe has enough for its reader to see. */
+static GIOStatus
+ring_bell (CoprocRingTransport *self, GError **error)
+{
+  static const guint8 bell;
+  gsize n_written;
+  GIOStatus status = coproc_pipe_transport_write (&self->pipe, &bell, 1, &n_written, error);
+
+  return status == G_IO_STATUS_AGAIN ? G_IO_STATUS_NORMAL : status;
+}
+
+static GIOStatus
+write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n_written, GError **error)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) pipe;
+  GIOStatus status;
+  gssize n;
+
+  if (!self->out_moved)
+    return coproc_pipe_transport_write (pipe, data, size, n_written, error);
+  if (G_UNLIKELY (self->n_before > 0))
+    {
+      status = coproc_pipe_transport_write (pipe, data, MIN (size, self->n_before), n_written, error);
+      self->n_before -= *n_written;
+      return status;
+    }
+
+  *n_written = 0;
+  n = coproc_ring_writer_write (&self->out, data, size);
+  if (G_UNLIKELY (n == 0 && size > 0))
+    {
+      status = fill_pipe (self, error);
+      if (status != G_IO_STATUS_NORMAL)
+        return status;
+      if (coproc_ring_writer_sleep (&self->out))
+        return G_IO_STATUS_AGAIN;
+      n = coproc_ring_writer_write (&self->out, data, size);
+      if (n == 0) /* an index that goes back */
+        return set_broken (error);
+    }
+  if (G_UNLIKELY (n < 0))
+    return set_broken (error);
+  *n_written = (gsize) n;
+  return coproc_ring_writer_take_sleeper (&self->out) ? ring_bell (self, error) : G_IO_STATUS_NORMAL;
+}
+
+static void
+coproc_ring_transport_share (CoprocTransportLink *link)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+  const CoprocFrame frame = { .kind = COPROC_FRAME_SHARED };
+
+  if (self->out_moved || self->pipe.out == NULL)
+    return;
+  coproc_pipe_transport_queue (link, &frame);
+  self->n_before = link->n_unsent;
+  self->out_moved = TRUE;
+  self->pipe.enlarged = TRUE; /* it is large enough for bells */
+}
+
+static gboolean
+coproc_ring_transport_probe (CoprocTransportLink *link, gboolean *unread)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+  int n_unread = 0;
+
+  /* Who reads what we write is there: no need to look closer. */
+  *unread = self->pipe.out != NULL && self->pipe.spare_reader >= 0
+            && ((self->out_moved && coproc_ring_writer_is_unread (&self->out))
+                || ioctl (self->pipe.out_fd, FIONREAD, &n_unread) != 0 || n_unread > 0);
+  return *unread && coproc_pipe_transport_is_deaf (&self->pipe);
+}
+
+/* --- reading --- */
+
+static gboolean
+move_input (CoprocPipeTransport *pipe, GError **error)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) pipe;
+
+  if (self->in_moved)
+    {
+      set_broken (error);
+      return FALSE;
+    }
+  g_atomic_int_set (&self->in_moved, TRUE);
+  return TRUE;
+}
+
+/* Takes out of the pipe what only was to be noticed. @all: also what made it full. */
+static GIOStatus
+read_bells (CoprocRingTransport *self, gboolean all, GError **error)
+{
+  guint8 bells[BELL_SIZE];
+  GIOStatus status;
+  gsize n_read;
+  guint n = 0;
+
+  do
+    status = coproc_pipe_transport_read (&self->pipe, bells, sizeof bells, &n_read, error);
+  while (all && status == G_IO_STATUS_NORMAL && ++n < MAX_BELLS);
+  return status;
+}
+
+/* A pass that has found something does not ask the pipe: whoever polls it next will be told. */
+static GIOStatus
+read_bytes (CoprocPipeTransport *pipe, gpointer data, gsize size, gsize *n_read, GError **error)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) pipe;
+  GIOStatus status = G_IO_STATUS_NORMAL;
+  gssize n;
+
+  if (!self->in_moved)
+    return coproc_pipe_transport_read (pipe, data, size, n_read, error);
+  if (*self->budget == 0)
+    return G_IO_STATUS_AGAIN;
+
+  n = coproc_ring_reader_read (&self->in, data, size);
+  if (n == 0 && *self->budget < COPROC_RECEIVE_BUDGET)
+    return G_IO_STATUS_AGAIN;
+  if (n == 0)
+    {
+      status = read_bells (self, FALSE, error);
+      if (status == G_IO_STATUS_ERROR)
+        return status;
+      /* What was written before the bell was rung, or before the end, is there by now. */
+      n = coproc_ring_reader_read (&self->in, data, size);
+      if (n == 0)
+        return status == G_IO_STATUS_EOF ? G_IO_STATUS_EOF : G_IO_STATUS_AGAIN;
+    }
+  if (G_UNLIKELY (n < 0))
+    return set_broken (error);
+  *n_read = (gsize) n;
+  if (*self->budget != COPROC_RECEIVE_ALL)
+    *self->budget -= MIN (*self->budget, *n_read);
+
+  /* The end that is met here is met again. */
+  if (coproc_ring_reader_take_sleeper (&self->in))
+    status = read_bells (self, TRUE, error);
+  else if (g_atomic_int_get (&self->expects_bell)
+           && g_atomic_int_compare_and_exchange (&self->expects_bell, TRUE, FALSE)
+           && coproc_ring_reader_wake (&self->in) && status == G_IO_STATUS_NORMAL)
+    status = read_bells (self, FALSE, error);
+  return status == G_IO_STATUS_ERROR ? status : G_IO_STATUS_NORMAL;
+}
+
+/* Asks for the bell. FALSE: there is something already. Any thread. */
+static gboolean
+expect_bell (CoprocRingTransport *self)
+{
+  g_atomic_int_set (&self->expects_bell, TRUE);
+  return coproc_ring_reader_sleep (&self->in);
+}
+
+static CoprocReceiveResult
+coproc_ring_transport_receive (CoprocTransportLink *link, gsize *budget, CoprocFrame *frame, GError **error)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+  CoprocReceiveResult result;
+  gboolean is_empty;
+
+  self->budget = budget;
+  if (!self->in_moved)
+    {
+      result = coproc_pipe_transport_receive (link, budget, frame, error);
+      if (result != COPROC_RECEIVE_AGAIN || !self->in_moved)
+        return result;
+      *budget = COPROC_RECEIVE_BUDGET; /* what comes now comes by another way */
+    }
+
+  do
+    {
+      gsize all = COPROC_RECEIVE_ALL;
+
+      result = coproc_pipe_transport_receive (link, &all, frame, error);
+      if (result != COPROC_RECEIVE_AGAIN)
+        return result;
+      if (g_atomic_int_get (&self->pollers) != 0)
+        is_empty = expect_bell (self);
+      else
+        is_empty = coproc_ring_reader_is_empty (&self->in);
+    }
+  while (!is_empty && *budget > 0);
+
+  *budget = 0;
+  return is_empty ? COPROC_RECEIVE_AGAIN : COPROC_RECEIVE_LATER;
+}
+
+/* --- any thread --- */
+
+static gboolean
+coproc_ring_transport_set_poller (CoprocTransportLink *link, CoprocPoller poller, gboolean polls)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  if (!polls)
+    {
+      g_atomic_int_and ((guint *) &self->pollers, ~(guint) poller);
+      return TRUE;
+    }
+  g_atomic_int_or ((guint *) &self->pollers, (guint) poller);
+  return !g_atomic_int_get (&self->in_moved) || expect_bell (self);
+}
+
+static void
+coproc_ring_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  if (coproc_ring_transport_set_poller (link, COPROC_POLLER_WAIT, TRUE))
+    coproc_transport_poll (self->pipe.in_fd, wake_fd, deadline);
+  coproc_ring_transport_set_poller (link, COPROC_POLLER_WAIT, FALSE);
+}
+
+static gboolean
+coproc_ring_transport_has_input (CoprocTransportLink *link)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  return !g_atomic_int_get (&self->in_moved) || !coproc_ring_reader_is_empty (&self->in);
+}
+
+/* --- life --- */
+
+static void
+coproc_ring_transport_free (CoprocTransportLink *link)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  coproc_pipe_transport_clear (&self->pipe);
+  if (self->notify != NULL)
+    self->notify (self->owner);
+  g_free (self);
+}
+
+static const CoprocTransportOps ring_ops = {
+  .declare_type = coproc_pipe_transport_declare_type,
+  .queue = coproc_pipe_transport_queue,
+  .flush = coproc_pipe_transport_flush,
+  .probe = coproc_ring_transport_probe,
+  .shut_output = coproc_pipe_transport_shut_output,
+  .share = coproc_ring_transport_share,
+  .receive = coproc_ring_transport_receive,
+  .get_cut = coproc_pipe_transport_get_cut,
+  .set_limits = coproc_pipe_transport_set_limits,
+  .shut_input = coproc_pipe_transport_shut_input,
+  .wait = coproc_ring_transport_wait,
+  .has_input = coproc_ring_transport_has_input,
+  .set_poller = coproc_ring_transport_set_poller,
+  .get_input_fd = coproc_pipe_transport_get_input_fd,
+  .get_output_fd = coproc_pipe_transport_get_output_fd,
+  .free = coproc_ring_transport_free,
+};
+
+CoprocTransportLink *
+coproc_ring_transport_new (int             in_fd,
+                           int             out_fd,
+                           gpointer        in_area,
+                           gpointer        out_area,
+                           gpointer        owner,
+                           GDestroyNotify  notify,
+                           GError        **error)
+{
+  CoprocRingTransport *self = g_new0 (CoprocRingTransport, 1);
+
+  if (!coproc_pipe_transport_init (&self->pipe, in_fd, out_fd, error))
+    {
+      if (notify != NULL)
+        notify (owner);
+      g_free (self);
+      return NULL;
+    }
+  self->pipe.link.ops = &ring_ops;
+  self->pipe.read = read_bytes;
+  self->pipe.write = write_bytes;
+  self->pipe.move_input = move_input;
+  coproc_ring_reader_init (&self->in, in_area);
+  coproc_ring_writer_init (&self->out, out_area);
+  self->owner = owner;
+  self->notify = notify;
+  return &self->pipe.link;
+}
