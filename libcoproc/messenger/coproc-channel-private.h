@@ -66,7 +66,8 @@ typedef struct
 
   guint64 requests_sent;
   guint64 settled;           /* of the requests sent */
-  guint64 lost;              /* settled by the connection's end and not yet told */
+  gboolean lost;             /* some were settled by the connection's end, and it is not yet told */
+  gboolean lost_untouched;   /* the same of those that the dead worker had not taken up */
   guint64 replies_received;
   guint64 messages_sent;
   guint64 messages_received; /* popped */

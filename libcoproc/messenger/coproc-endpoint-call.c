@@ -45,14 +45,44 @@ coproc_endpoint_lose_request_locked (CoprocEndpoint        *self,
                                      CoprocPendingRequest  *request,
                                      const GError          *reason)
 {
+  const gboolean untouched = coproc_endpoint_is_untouched_locked (self, request->serial, reason);
+
   if (request->call != NULL)
-    coproc_endpoint_complete_call_locked (self, request->call, request->channel, NULL,
-                                          g_error_copy (reason));
+    {
+      GError *error = g_error_copy (reason);
+
+      if (untouched)
+        error->code = COPROC_ERROR_NOT_STARTED;
+      coproc_endpoint_complete_call_locked (self, request->call, request->channel, NULL, error);
+    }
   else
     {
       request->channel->settled++;
-      request->channel->lost++;
+      if (untouched)
+        request->channel->lost_untouched = TRUE;
+      else
+        request->channel->lost = TRUE;
     }
+}
+
+gboolean
+coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, GError **error)
+{
+  GError *reason;
+
+  if (!channel->lost && !channel->lost_untouched)
+    return FALSE;
+
+  reason = coproc_endpoint_copy_end_error_locked (self);
+  if (channel->lost)
+    channel->lost = FALSE;
+  else
+    {
+      channel->lost_untouched = FALSE;
+      reason->code = COPROC_ERROR_NOT_STARTED;
+    }
+  g_propagate_error (error, reason);
+  return TRUE;
 }
 
 CoprocMessage *
@@ -94,6 +124,7 @@ coproc_endpoint_await_call (CoprocEndpoint  *self,
 void
 coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request)
 {
+  coproc_endpoint_note_taken_locked (self, request->serial);
   request->invocation = coproc_invocation_new (request);
   request->invocation->owner = self;
   g_queue_push_tail_link (&channel->unanswered, &request->invocation->link);

@@ -13,6 +13,7 @@
 
 #include "messenger/coproc-messenger-private.h"
 #include "messenger/coproc-pending-private.h"
+#include "wire/coproc-shared-memory-private.h"
 #include "wire/coproc-transport-private.h"
 #include "wire/coproc-unix-private.h"
 
@@ -125,6 +126,8 @@ struct _CoprocEndpoint
   GHashTable *channels;          /* name to CoprocChannel, the default one aside */
   CoprocChannel *default_channel;
   CoprocPending *pending;
+  CoprocSharedMemory *status;    /* (nullable) (owned) tells which requests a worker has taken up */
+  gboolean tells_status;         /* this side is the worker; FALSE: the host */
   GHashTable *withdrawn;         /* (nullable) serials of requests that the peer has cancelled, still queued */
   GQueue ready;                  /* CoprocChannel links: unclaimed ones that have messages, in turn */
   guint64 queued_bytes;
@@ -322,11 +325,24 @@ void            coproc_endpoint_complete_call_locked (CoprocEndpoint *self, Copr
 gboolean        coproc_endpoint_abandon_locked (CoprocEndpoint *self, guint64 serial, CoprocChannel *channel);
 /* Settles a request, taken out of the pending ones, that no reply will come to. (lock) */
 void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, CoprocPendingRequest *request, const GError *reason);
+/* Whether requests of the channel were lost when the connection ended, and a receive has not told it yet: at
+ * most once for those that may have been taken up, and once for those that were not. (lock) */
+gboolean        coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, GError **error);
 /* A request has been popped. (lock) */
 void            coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request);
 /* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
 CoprocInvocation *coproc_endpoint_take_invocation_locked (CoprocEndpoint *self, CoprocMessage *request, const char *channel, GError **error);
 void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation);
+
+/* --- coproc-endpoint-accept.c --- */
+
+/* What a worker and its host have to tell, and to learn, which requests were taken up. Once, before the
+ * first of them. */
+void            coproc_endpoint_set_status (CoprocEndpoint *self, CoprocSharedMemory *memory, gboolean is_worker);
+/* A request of the peer leaves the queues, for code that is not the library's. (lock) */
+void            coproc_endpoint_note_taken_locked (CoprocEndpoint *self, guint64 serial);
+/* Whether @reason is a death that has come before the request was taken up. (lock) */
+gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, guint64 serial, const GError *reason);
 
 /* --- coproc-endpoint-send.c --- */
 

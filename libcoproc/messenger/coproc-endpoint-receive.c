@@ -127,11 +127,7 @@ take_wanted_locked (CoprocEndpoint  *self,
         return TRUE;
       if (channel->settled < channel->requests_sent)
         return FALSE;
-      if (channel->lost > 0)
-        {
-          channel->lost = 0;
-          g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
-        }
+      coproc_endpoint_take_loss_locked (self, channel, error);
       return TRUE;
     case COPROC_WANT_ANY:
       return take_any_locked (self, message, error);

@@ -77,6 +77,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   coproc_pending_free (self->pending);
   g_hash_table_unref (self->channels);
   coproc_channel_free (self->default_channel);
+  g_clear_pointer (&self->status, coproc_shared_memory_unref);
   g_clear_pointer (&self->withdrawn, g_hash_table_unref);
   g_clear_pointer (&self->peer_hello, g_variant_unref);
   g_queue_clear_full (&self->specials, (GDestroyNotify) g_error_free);

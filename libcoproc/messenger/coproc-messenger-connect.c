@@ -143,6 +143,12 @@ coproc_messenger_await_hello (CoprocMessenger  *self,
 }
 
 void
+coproc_messenger_set_status (CoprocMessenger *self, CoprocSharedMemory *memory, gboolean is_worker)
+{
+  coproc_endpoint_set_status (coproc_messenger_get_endpoint (self), memory, is_worker);
+}
+
+void
 coproc_messenger_set_end_func (CoprocMessenger  *self,
                                CoprocEndFunc     func,
                                gpointer          user_data,

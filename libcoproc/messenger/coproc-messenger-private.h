@@ -6,6 +6,7 @@
 #pragma once
 
 #include "messenger/coproc-messenger.h"
+#include "wire/coproc-shared-memory-private.h"
 #include "wire/coproc-transport-private.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,10 @@ void             coproc_messenger_share            (CoprocMessenger *self);
 /* Waits for the peer's HELLO. (transfer full): its fields, a{sv}. An error frame that comes in its
  * place is the error; TIMED_OUT; the reason of the connection's end otherwise. */
 GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
+
+/* What a worker (@is_worker) and its host share: there the one tells, and the other sees after a death,
+ * which requests were taken up. Once, before the first of them. */
+void             coproc_messenger_set_status       (CoprocMessenger *self, CoprocSharedMemory *memory, gboolean is_worker);
 
 /* Called once, from any thread, without a lock, when the connection has ended without a GOODBYE: the
  * stream ended, or the peer broke the protocol (@error, transfer none, says which). While a function

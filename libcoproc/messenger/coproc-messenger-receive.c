@@ -187,7 +187,9 @@ coproc_messenger_receive_blocking (CoprocMessenger  *self,
  * Waits for the next reply on a channel while requests are outstanding on it.
  *
  * Messages that are no replies stay queued. When the connection ends with requests outstanding, the
- * replies that had come are returned first; then this fails once with the cause of the end.
+ * replies that had come are returned first; then this fails once with the cause of the end, and once with
+ * %COPROC_ERROR_NOT_STARTED if there are requests that a dead worker had not taken up (only the latter, when
+ * it had taken up none).
  *
  * ```c
  * while ((reply = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error)) != NULL)

@@ -161,6 +161,7 @@ launch_inspector (const char *plugin, int result_fd, int stderr_fd, GPid *pid, G
                                            .envp = (const char *const *) environment,
                                            .in_fd = -1,
                                            .out_fd = result_fd,
+                                           .memory_fd = -1,
                                            .stderr_fd = stderr_fd,
                                        },
                                        pid, error);

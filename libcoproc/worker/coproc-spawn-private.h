@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  * or the C library, opens and prints to. */
 #define COPROC_CHILD_IN_FD 10
 #define COPROC_CHILD_OUT_FD 11
+#define COPROC_CHILD_MEMORY_FD 12
 
 /* What is started. All borrowed. */
 typedef struct
@@ -22,6 +23,7 @@ typedef struct
   const char *working_directory;   /* (nullable) the host's */
   int in_fd;                       /* becomes COPROC_CHILD_IN_FD, -1: none */
   int out_fd;                      /* becomes COPROC_CHILD_OUT_FD */
+  int memory_fd;                   /* becomes COPROC_CHILD_MEMORY_FD, -1: none */
   int stderr_fd;                   /* standard error, and standard output unless it is kept, -1: /dev/null */
   gboolean keep_stdout;            /* standard output is the host's */
 } CoprocLaunch;

@@ -19,7 +19,7 @@
 
 /* The first number that a descriptor of the host may have while it is handed over: above the
  * numbers it is handed over to, so that no dup2() in the child overwrites one still needed. */
-#define FIRST_FREE_FD (COPROC_CHILD_OUT_FD + 1)
+#define FIRST_FREE_FD (COPROC_CHILD_MEMORY_FD + 1)
 
 char *
 coproc_spawn_dup_helper_path (void)
@@ -88,27 +88,33 @@ add_closes (posix_spawn_file_actions_t *actions)
 }
 #endif
 
-/* fds: in, out, stderr, all above the numbers they are handed over to, -1: none */
+/* What a child gets: in, out, memory, and what it prints to. */
+#define N_FDS 4
+
 static int
-fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[3])
+hand_over (posix_spawn_file_actions_t *actions, int fd, int number)
+{
+  return fd >= 0 ? posix_spawn_file_actions_adddup2 (actions, fd, number)
+                 : posix_spawn_file_actions_addclose (actions, number);
+}
+
+/* fds: all above the numbers they are handed over to, -1: none */
+static int
+fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[N_FDS])
 {
   const gboolean keep_stdout = launch->keep_stdout && fcntl (1, F_GETFD) >= 0;
   int result = posix_spawn_file_actions_addopen (actions, 0, "/dev/null", O_RDONLY, 0);
 
-  if (result == 0 && fds[2] < 0)
+  if (result == 0 && fds[3] < 0)
     result = posix_spawn_file_actions_addopen (actions, 2, "/dev/null", O_WRONLY, 0);
   else if (result == 0)
-    result = posix_spawn_file_actions_adddup2 (actions, fds[2], 2);
+    result = posix_spawn_file_actions_adddup2 (actions, fds[3], 2);
   if (result == 0)
     result = posix_spawn_file_actions_adddup2 (actions, keep_stdout ? 1 : 2, 1);
   for (int fd = 3; fd < COPROC_CHILD_IN_FD && result == 0; fd++)
     result = posix_spawn_file_actions_addclose (actions, fd);
-  if (result == 0 && fds[0] >= 0)
-    result = posix_spawn_file_actions_adddup2 (actions, fds[0], COPROC_CHILD_IN_FD);
-  else if (result == 0)
-    result = posix_spawn_file_actions_addclose (actions, COPROC_CHILD_IN_FD);
-  if (result == 0)
-    result = posix_spawn_file_actions_adddup2 (actions, fds[1], COPROC_CHILD_OUT_FD);
+  for (int i = 0; i < N_FDS - 1 && result == 0; i++)
+    result = hand_over (actions, fds[i], COPROC_CHILD_IN_FD + i);
 #ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
   if (result == 0)
     result = posix_spawn_file_actions_addclosefrom_np (actions, FIRST_FREE_FD);
@@ -150,7 +156,7 @@ fill_attributes (posix_spawnattr_t *attributes)
 }
 
 static int
-spawn_child (const CoprocLaunch *launch, const int fds[3], GPid *pid)
+spawn_child (const CoprocLaunch *launch, const int fds[N_FDS], GPid *pid)
 {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -177,8 +183,8 @@ spawn_child (const CoprocLaunch *launch, const int fds[3], GPid *pid)
 static gboolean
 launch_child (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid, GError **error)
 {
-  const int sources[3] = { launch->in_fd, launch->out_fd, launch->stderr_fd };
-  int fds[3] = { -1, -1, -1 };
+  const int sources[N_FDS] = { launch->in_fd, launch->out_fd, launch->memory_fd, launch->stderr_fd };
+  int fds[N_FDS] = { -1, -1, -1, -1 };
   int errsv = 0;
 
   if (launch->working_directory != NULL

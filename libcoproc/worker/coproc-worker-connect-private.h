@@ -9,9 +9,19 @@
 
 G_BEGIN_DECLS
 
-/* What COPROC_WORKER_FDS says: the numbers of the descriptors to read from and to write to, -1: none.
- * The variable is unset and the descriptors become close-on-exec, so that they stay this process's. */
-gboolean         coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error);
+/* What a worker is handed, -1: none. */
+typedef struct
+{
+  int in;                  /* to read from */
+  int out;                 /* to write to */
+  int memory;              /* what it shares with its host */
+} CoprocWorkerFds;
+
+#define COPROC_WORKER_FDS_INIT { -1, -1, -1 }
+
+/* What COPROC_WORKER_FDS says: "IN,OUT" or "IN,OUT,MEMORY". The variable is unset and the descriptors
+ * become close-on-exec, so that they stay this process's. */
+gboolean         coproc_worker_take_fds (CoprocWorkerFds *fds, GError **error);
 
 /* Takes up the connection to the host and waits for its greeting; from now on this process ends when
  * its host does. The greeting is not answered yet. @arguments: (transfer full) (nullable): a{sv} */

@@ -43,22 +43,26 @@ parse_fd (const char *text, int *fd)
 }
 
 gboolean
-coproc_worker_take_fds (int *in_fd, int *out_fd, GError **error)
+coproc_worker_take_fds (CoprocWorkerFds *fds, GError **error)
 {
   g_autofree char *value = g_strdup (g_getenv (FDS_VARIABLE));
   g_auto (GStrv) parts = NULL;
+  guint n = 0;
 
+  *fds = (CoprocWorkerFds) COPROC_WORKER_FDS_INIT;
   g_unsetenv (FDS_VARIABLE);
   if (value != NULL)
     parts = g_strsplit (value, ",", -1);
-  if (parts != NULL && g_strv_length (parts) == 2 && parse_fd (parts[0], in_fd)
-      && parse_fd (parts[1], out_fd))
+  if (parts != NULL)
+    n = g_strv_length (parts);
+  if ((n == 2 || n == 3) && parse_fd (parts[0], &fds->in) && parse_fd (parts[1], &fds->out)
+      && (n == 2 || parse_fd (parts[2], &fds->memory)))
     return TRUE;
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "'" : "",
                value != NULL ? value : "not set",
-               value != NULL ? "', not two open descriptors" : "");
+               value != NULL ? "', not two or three open descriptors" : "");
   return FALSE;
 }
 
@@ -187,13 +191,18 @@ CoprocMessenger *
 coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **error)
 {
   g_autoptr (CoprocMessenger) messenger = NULL;
-  int in_fd, out_fd;
+  g_autoptr (CoprocSharedMemory) memory = NULL;
+  CoprocWorkerFds fds;
 
-  if (!coproc_worker_take_fds (&in_fd, &out_fd, error) || !watch_host (error))
+  if (!coproc_worker_take_fds (&fds, error) || !watch_host (error))
     return NULL;
-  messenger = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
+  if (fds.memory >= 0 && (memory = coproc_shared_memory_open (fds.memory, error)) == NULL)
+    return NULL;
+  messenger = coproc_messenger_new_unannounced (messenger_type, fds.in, fds.out, error);
   if (messenger == NULL)
     return NULL;
+  if (memory != NULL)
+    coproc_messenger_set_status (messenger, memory, TRUE);
   coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
 
   return coproc_worker_await_greeting (messenger, arguments, error) ? g_steal_pointer (&messenger) : NULL;

@@ -46,6 +46,7 @@ typedef struct
   int to_worker[2];
   int from_worker[2];
   int stderr_pipe[2];
+  int memory;
 } StartFds;
 
 static void
@@ -61,13 +62,14 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StartFds, start_fds_close)
 
 /* The environment of the child, and in it where the protocol is. */
 static char **
-make_environment (const CoprocWorkerSetup *setup)
+make_environment (const CoprocWorkerSetup *setup, gboolean has_memory)
 {
   char **environment = coproc_spawn_dup_environment (setup->environment);
+  const char *fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD);
+  const char *all_fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD) ","
+                        G_STRINGIFY (COPROC_CHILD_MEMORY_FD);
 
-  return g_environ_setenv (environment, "COPROC_WORKER_FDS",
-                           G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD),
-                           TRUE);
+  return g_environ_setenv (environment, "COPROC_WORKER_FDS", has_memory ? all_fds : fds, TRUE);
 }
 
 /* The program and its arguments. (transfer full) NULL: there is no such program */
@@ -109,7 +111,7 @@ launch (CoprocWorkerRun *self,
         GPid *pid,
         GError **error)
 {
-  g_auto (GStrv) environment = make_environment (setup);
+  g_auto (GStrv) environment = make_environment (setup, fds->memory >= 0);
   g_auto (GStrv) argv = make_argv (self, setup, error);
   CoprocLaunch what = { .argv = (const char *const *) argv, .envp = (const char *const *) environment };
 
@@ -118,10 +120,22 @@ launch (CoprocWorkerRun *self,
   what.working_directory = setup->working_directory;
   what.in_fd = fds->to_worker[0];
   what.out_fd = fds->from_worker[1];
+  what.memory_fd = fds->memory;
   what.stderr_fd = fds->stderr_pipe[1];
   what.keep_stdout = setup->inherit_stdout;
 
   return setup->launcher->launch (setup->launcher, &what, pid, error);
+}
+
+/* A system that has no such memory now, or at all, is one where less is known after a death. */
+static void
+share_memory (CoprocMessenger *messenger, StartFds *fds)
+{
+  g_autoptr (CoprocSharedMemory) memory
+      = coproc_shared_memory_new (COPROC_STATUS_PAGE_SIZE, &fds->memory, NULL);
+
+  if (memory != NULL)
+    coproc_messenger_set_status (messenger, memory, FALSE);
 }
 
 /* This side of what connects to a worker. */
@@ -149,6 +163,8 @@ prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, G
   self->messenger
       = coproc_messenger_new_unannounced (setup->messenger_type, g_steal_fd (&fds->from_worker[0]),
                                           g_steal_fd (&fds->to_worker[1]), &local_error);
+  if (self->messenger != NULL)
+    share_memory (self->messenger, fds);
 
 out:
   if (local_error != NULL)
@@ -160,7 +176,7 @@ out:
 gboolean
 coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
 {
-  g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+  g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
   CoprocProcess *process;
   GPid pid;
 

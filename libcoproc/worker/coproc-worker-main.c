@@ -65,12 +65,12 @@ run_worker (GType messenger_type, const char *plugin_name, const char *entry_poi
 static int
 inspect (const char *plugin)
 {
-  int in_fd = -1, out_fd = -1;
+  CoprocWorkerFds fds = COPROC_WORKER_FDS_INIT;
 
-  if (g_getenv ("COPROC_WORKER_FDS") != NULL && !coproc_worker_take_fds (&in_fd, &out_fd, NULL))
+  if (g_getenv ("COPROC_WORKER_FDS") != NULL && !coproc_worker_take_fds (&fds, NULL))
     return EXIT_USAGE;
 
-  return coproc_plugin_inspect_main (plugin, out_fd);
+  return coproc_plugin_inspect_main (plugin, fds.out);
 }
 
 static int

@@ -19,6 +19,7 @@ typedef struct
 {
   CoprocWorkerRun *run;            /* (owned) */
   CoprocTransportLink *link;       /* (nullable) (owned) */
+  CoprocSharedMemory *memory;      /* (owned) */
   GType messenger_type;
   char *plugin;                    /* (nullable) */
   char *entry_point;               /* (nullable) */
@@ -48,6 +49,7 @@ thread_job_free (gpointer data)
 
   if (self->link != NULL)
     self->link->ops->free (self->link);
+  coproc_shared_memory_unref (self->memory);
   g_clear_pointer (&self->function, coproc_worker_function_unref);
   coproc_worker_run_unref (self->run);
   g_free (self->plugin);
@@ -76,7 +78,10 @@ serve (ThreadJob *job)
   g_autoptr (CoprocMessenger) messenger
       = coproc_messenger_new_for_transport (job->messenger_type, link, &error);
 
-  if (messenger == NULL || !coproc_worker_await_greeting (messenger, &arguments, &error))
+  if (messenger == NULL)
+    return FALSE;
+  coproc_messenger_set_status (messenger, job->memory, TRUE);
+  if (!coproc_worker_await_greeting (messenger, &arguments, &error))
     return FALSE;
 
   if (job->function != NULL)
@@ -123,6 +128,8 @@ thread_job_new (CoprocWorkerRun *run, const CoprocWorkerSetup *setup, CoprocTran
   self->messenger_type = by_priority ? COPROC_TYPE_PRIORITY_MESSENGER : COPROC_TYPE_MULTI_MESSENGER;
   self->run = coproc_worker_run_ref (run);
   self->link = link;
+  self->memory = coproc_shared_memory_new_local (COPROC_STATUS_PAGE_SIZE);
+  coproc_messenger_set_status (run->messenger, self->memory, FALSE);
   self->plugin = g_strdup (setup->plugin);
   self->entry_point = g_strdup (setup->entry_point);
   if (setup->function != NULL)

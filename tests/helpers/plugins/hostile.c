@@ -207,6 +207,28 @@ do_close_both (Hostile *self, gint64 number)
   cut_off (TRUE);
 }
 
+/* All of the memory that is shared with the host. */
+static void
+do_scribble (Hostile *self, gint64 number)
+{
+  g_autofree char *maps = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  g_assert (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
+  lines = g_strsplit (maps, "\n", -1);
+  for (gsize i = 0; lines[i] != NULL; i++)
+    {
+      guint8 *from, *to;
+
+      if (strstr (lines[i], "/memfd:coproc") == NULL || strstr (lines[i], "rw-s") == NULL)
+        continue;
+      from = (guint8 *) g_ascii_strtoull (lines[i], NULL, 16);
+      to = (guint8 *) g_ascii_strtoull (strchr (lines[i], '-') + 1, NULL, 16);
+      for (; from < to; from++)
+        *from = (guint8) g_random_int ();
+    }
+}
+
 /* --- too much --- */
 
 static void
@@ -383,6 +405,7 @@ static const Step steps[] = {
   { "close in", do_close_in },
   { "close out", do_close_out },
   { "close both", do_close_both },
+  { "scribble", do_scribble },
   { "flood", do_flood },
   { "spam stdout", do_spam_stdout },
   { "spam stderr", do_spam_stderr },
