@@ -399,6 +399,11 @@ coproc_endpoint_handle_control (CoprocEndpoint     *self,
       return TRUE;
     case COPROC_FRAME_CANCEL:
       return handle_cancel (self, frame, after, error);
+    case COPROC_FRAME_PING:
+      after->pinged = TRUE;
+      return TRUE;
+    case COPROC_FRAME_PONG: /* that it has come is all that it says */
+      return TRUE;
     case COPROC_FRAME_GOODBYE:
     case COPROC_FRAME_TYPE:
     case COPROC_FRAME_SHARED:
@@ -418,6 +423,8 @@ coproc_endpoint_settle_aftermath (CoprocEndpoint *self, CoprocAftermath *after)
 
   for (; after->n_acks > 0; after->n_acks--)
     coproc_endpoint_send_control (self, &ack, NULL);
+  if (after->pinged)
+    coproc_endpoint_beat (self, COPROC_FRAME_PONG);
   if (after->cancelled == NULL)
     return;
   for (guint i = 0; i < after->cancelled->len; i++)

@@ -68,6 +68,20 @@ typedef struct
   GError *error;           /* (nullable) (owned) */
 } CoprocEvent;
 
+/* Watches whether the peer lives. (lock) */
+typedef struct
+{
+  gint64 interval;         /* µs between two looks, 0: off */
+  gint64 limit;            /* µs of silence */
+  gboolean pings;          /* asks the peer to say something, each time */
+  gint64 next;             /* when to look again, 0: not any more */
+  gint64 heard_at;         /* when something had come in at the latest look, 0: nothing ever has */
+  guint64 n_heard;         /* and how much had */
+  CoprocSilenceFunc func;
+  gpointer data;
+  GDestroyNotify notify;   /* (nullable) */
+} CoprocHeartbeat;
+
 #define COPROC_MAX_EVENTS 1024 /* errors not yet told; further ones are raised but not told */
 
 struct _CoprocEndpoint
@@ -100,6 +114,7 @@ struct _CoprocEndpoint
   GMutex read_lock;
   GPtrArray *in_channels;        /* CoprocChannel by the peer's number, [0] is the default */
   guint64 last_peer_serial;
+  guint64 n_frames;              /* that have come in */
   gboolean got_hello;
   gboolean input_done;           /* GOODBYE, end of the stream, or a broken protocol */
   gboolean peer_is_remote;       /* (also read as an atomic) it has greeted from another process */
@@ -181,6 +196,7 @@ struct _CoprocEndpoint
   gint64 rearm_at;               /* when to look whether threads still read, 0: not set */
   gint64 probe_at;               /* when to look whether the peer still reads, 0: not set */
   gint64 probe_delay;
+  CoprocHeartbeat heart;         /* see -heartbeat.c */
 };
 
 CoprocEndpoint *coproc_endpoint_new        (gboolean by_priority);
@@ -249,11 +265,20 @@ gboolean        coproc_endpoint_source_attach (CoprocEndpoint *self, GError **er
 void            coproc_endpoint_source_detach (CoprocEndpoint *self); /* without a lock */
 void            coproc_endpoint_source_update_locked (CoprocEndpoint *self);
 void            coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self);
+/* One of the times that the background waits for has changed. (lock) */
+void            coproc_endpoint_source_update_timer_locked (CoprocEndpoint *self);
 /* A thread reads for itself from now on / leaves. (lock) */
 void            coproc_endpoint_enter_sync_locked (CoprocEndpoint *self);
 void            coproc_endpoint_leave_sync_locked (CoprocEndpoint *self);
 /* The background must read at once. (lock) */
 void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
+
+/* --- coproc-endpoint-heartbeat.c --- */
+void            coproc_endpoint_set_heartbeat (CoprocEndpoint *self, gint64 interval_us, gint64 limit_us, gboolean pings, CoprocSilenceFunc func, gpointer data, GDestroyNotify notify);
+/* The background looks, if it is time. Without a lock. */
+void            coproc_endpoint_watch_heart (CoprocEndpoint *self, gint64 now);
+/* Says PING or PONG, unless the peer has something else still to read. Without a lock. */
+void            coproc_endpoint_beat       (CoprocEndpoint *self, CoprocFrameKind kind);
 
 /* --- coproc-endpoint-pump.c --- */
 typedef enum
@@ -399,6 +424,7 @@ GVariant       *coproc_endpoint_await_hello (CoprocEndpoint *self, gint64 timeou
 typedef struct
 {
   guint n_acks;            /* settings of the peer to acknowledge */
+  gboolean pinged;         /* the peer asks whether this side lives */
   GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel */
 } CoprocAftermath;
 

@@ -322,6 +322,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
       batch_hand_over (self, &batch);
       self->input_done = ended = batch.ended;
     }
+  self->n_frames += batch.n_frames;
   if (ended)
     end_func = coproc_endpoint_end_stream (self, batch.end, batch.error);
   note_backlog (self, !self->input_done && !batch.emptied);

@@ -46,19 +46,18 @@ has_backlog_locked (CoprocEndpoint *self)
   return self->backlog && get_wanted_events_locked (self) == G_IO_IN;
 }
 
-static void
-update_timer_locked (CoprocEndpoint *self)
+void
+coproc_endpoint_source_update_timer_locked (CoprocEndpoint *self)
 {
-  gint64 next = self->rearm_at;
+  const gint64 times[] = { self->rearm_at, self->probe_at, self->heart.next };
+  gint64 next = -1;
 
-  if (has_backlog_locked (self))
-    {
-      g_source_set_ready_time (self->source, 0);
-      return;
-    }
-  if (next == 0 || (self->probe_at != 0 && self->probe_at < next))
-    next = self->probe_at;
-  g_source_set_ready_time (self->source, next == 0 ? -1 : next);
+  if (self->source == NULL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (times); i++)
+    if (times[i] != 0 && (next < 0 || times[i] < next))
+      next = times[i];
+  g_source_set_ready_time (self->source, has_backlog_locked (self) ? 0 : next);
 }
 
 void
@@ -70,7 +69,7 @@ coproc_endpoint_source_update_locked (CoprocEndpoint *self)
   if (get_wanted_events_locked (self) != self->input_events || self->want_output != self->polls_output)
     g_main_context_wakeup (self->io);
   if (has_backlog_locked (self))
-    update_timer_locked (self);
+    coproc_endpoint_source_update_timer_locked (self);
 }
 
 static void
@@ -79,7 +78,7 @@ start_timer_locked (CoprocEndpoint *self)
   if (self->rearm_at != 0 || self->source == NULL)
     return;
   self->rearm_at = g_get_monotonic_time () + REARM_DELAY;
-  update_timer_locked (self);
+  coproc_endpoint_source_update_timer_locked (self);
 }
 
 void
@@ -119,7 +118,7 @@ coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self)
     return;
   self->probe_delay = PROBE_DELAY;
   self->probe_at = g_get_monotonic_time () + PROBE_DELAY;
-  update_timer_locked (self);
+  coproc_endpoint_source_update_timer_locked (self);
 }
 
 /* --- in the background thread --- */
@@ -262,10 +261,10 @@ endpoint_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_d
     handle_input (self, input);
   handle_rearm (self, now);
   handle_probe (self, now);
+  coproc_endpoint_watch_heart (self, now);
 
   g_mutex_lock (&self->lock);
-  if (self->source != NULL)
-    update_timer_locked (self);
+  coproc_endpoint_source_update_timer_locked (self);
   g_mutex_unlock (&self->lock);
   coproc_endpoint_unref (self);
   return G_SOURCE_CONTINUE;

@@ -87,6 +87,8 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   g_clear_pointer (&self->signal_source, g_source_unref);
   if (self->end_notify != NULL)
     self->end_notify (self->end_data);
+  if (self->heart.notify != NULL)
+    self->heart.notify (self->heart.data);
   g_weak_ref_clear (&self->messenger);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->write_lock);

@@ -157,6 +157,19 @@ coproc_messenger_set_end_func (CoprocMessenger  *self,
   coproc_endpoint_set_end_func (coproc_messenger_get_endpoint (self), func, user_data, notify);
 }
 
+void
+coproc_messenger_set_heartbeat (CoprocMessenger    *self,
+                                gint64              interval_us,
+                                gint64              limit_us,
+                                gboolean            pings,
+                                CoprocSilenceFunc   func,
+                                gpointer            user_data,
+                                GDestroyNotify      notify)
+{
+  coproc_endpoint_set_heartbeat (coproc_messenger_get_endpoint (self), interval_us, limit_us, pings, func,
+                                 user_data, notify);
+}
+
 gboolean
 coproc_messenger_take_last_words (CoprocMessenger *self)
 {

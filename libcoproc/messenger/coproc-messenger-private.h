@@ -44,6 +44,18 @@ void             coproc_messenger_set_status       (CoprocMessenger *self, Copro
 typedef void (*CoprocEndFunc) (const GError *error, gpointer user_data);
 void             coproc_messenger_set_end_func     (CoprocMessenger *self, CoprocEndFunc func, gpointer user_data, GDestroyNotify notify);
 
+/* Called once, in the background thread, without a lock, when nothing has come from the peer for a limit of
+ * time although this side reads. @func must not block. */
+typedef void (*CoprocSilenceFunc) (gpointer user_data);
+
+/* Watches whether the peer lives: looks each @interval_us whether something has come in, whatever it was, and
+ * calls @func when nothing has for @limit_us; with @pings it asks the peer for a sign of life each
+ * time, which the peer's library gives also while its program is busy. Silence before the peer's first word
+ * does not count with @pings (a start has its own timeout), otherwise it counts from now on; nor does the time that this process
+ * itself was stopped, or does not read because its queues are full. Ends with the connection. Any thread;
+ * @interval_us 0: no more. */
+void             coproc_messenger_set_heartbeat    (CoprocMessenger *self, gint64 interval_us, gint64 limit_us, gboolean pings, CoprocSilenceFunc func, gpointer user_data, GDestroyNotify notify);
+
 /* The peer is known to be gone: takes in everything that is still in the link. Returns: whether it has
  * ever sent its HELLO. Any thread. */
 gboolean         coproc_messenger_take_last_words  (CoprocMessenger *self);

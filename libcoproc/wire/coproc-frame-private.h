@@ -33,8 +33,12 @@ typedef enum
   COPROC_FRAME_CLOSE_REQUEST = 11, /* nothing: please end */
   COPROC_FRAME_CANCEL = 12,       /* nothing: the reply to `reply_serial` is no longer awaited */
   COPROC_FRAME_SETTINGS_ACK = 13, /* nothing: the sender goes by the settings last received */
+  COPROC_FRAME_PING = 14,         /* nothing: are you there? */
+  COPROC_FRAME_PONG = 15,         /* nothing: the answer */
   COPROC_FRAME_SHARED = 17,       /* nothing: the rest of the stream is in shared memory */
 } CoprocFrameKind;
+
+#define COPROC_FRAME_LAST COPROC_FRAME_PONG /* before the first gap */
 
 /* Flags: all other bits are reserved and must be zero. */
 typedef enum

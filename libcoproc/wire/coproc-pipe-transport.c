@@ -300,6 +300,7 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
         {
         case G_IO_STATUS_NORMAL:
           coproc_decoder_add (self->decoder, n_read);
+          link->n_received += n_read;
           /* a short read has seen the bottom of the pipe, though not its end */
           if (*budget != COPROC_RECEIVE_ALL)
             *budget = n_read < size ? 0 : *budget - MIN (n_read, *budget);

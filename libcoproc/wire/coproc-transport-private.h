@@ -100,6 +100,7 @@ struct _CoprocTransportLink
   const CoprocTransportOps *ops;
   GIOCondition output_condition; /* immutable: what to poll the output fd for, to know that there is room */
   gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
+  guint64 n_received;      /* (owner's read lock) bytes that have come in, from who knows how many frames */
   GPtrArray *spent;        /* (nullable) (owner's write lock) GVariants that are no longer needed, for the owner to drop
                               when it holds no lock: what frees them may be the application's */
 };

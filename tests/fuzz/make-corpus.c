@@ -83,7 +83,7 @@ save_kinds (void)
 {
   g_autoptr(GByteArray) all = g_byte_array_new ();
 
-  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_SETTINGS_ACK; kind++)
+  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_LAST; kind++)
     {
       g_autoptr(GByteArray) one = g_byte_array_new ();
       g_autofree char *name = g_strdup_printf ("kind-%02u", kind);

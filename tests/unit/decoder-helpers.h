@@ -116,7 +116,7 @@ new_script (void)
   guint8 filler[3000];
 
   memset (filler, 'f', sizeof filler);
-  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_SETTINGS_ACK; kind++)
+  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_LAST; kind++)
     add_with_payload (out, header_for (kind));
   frame_builder_add_text (out, optional, "?");
   add_type (out, 2, "a{sv}");

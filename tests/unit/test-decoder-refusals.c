@@ -35,7 +35,7 @@ static void
 test_a5_flags (void)
 {
   for (guint bit = 0; bit < 16; bit++)
-    for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_SETTINGS_ACK + 1; kind++)
+    for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_LAST + 1; kind++)
       {
         CoprocFrameHeader header = header_for (kind);
         int code = 1u << bit == COPROC_FRAME_FLAG_OPTIONAL ? -1 : COPROC_ERROR_PROTOCOL;
@@ -52,7 +52,7 @@ test_a5_unknown_kind (void)
 {
   for (guint kind = 0; kind <= G_MAXUINT8; kind++)
     {
-      gboolean is_known = (kind >= COPROC_FRAME_HELLO && kind <= COPROC_FRAME_SETTINGS_ACK) || kind == COPROC_FRAME_SHARED;
+      gboolean is_known = (kind >= COPROC_FRAME_HELLO && kind <= COPROC_FRAME_LAST) || kind == COPROC_FRAME_SHARED;
       CoprocFrameHeader header = header_for ((guint8) kind);
       g_autoptr(GByteArray) stream = g_byte_array_new ();
 
@@ -91,7 +91,7 @@ set_field (CoprocFrameHeader *header, guint field, guint64 value)
 static void
 test_a5_fields (void)
 {
-  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_SETTINGS_ACK; kind++)
+  for (guint8 kind = COPROC_FRAME_HELLO; kind <= COPROC_FRAME_LAST; kind++)
     for (guint i = 0; i < 5; i++)
       {
         const guint field = COPROC_FRAME_FIELD_CHANNEL << i;
@@ -157,7 +157,8 @@ static void
 test_a5_payload_of_empty_kind (void)
 {
   static const guint8 kinds[] = { COPROC_FRAME_GOODBYE, COPROC_FRAME_CLOSE_REQUEST,
-                                  COPROC_FRAME_CANCEL, COPROC_FRAME_SETTINGS_ACK };
+                                  COPROC_FRAME_CANCEL, COPROC_FRAME_SETTINGS_ACK,
+                                  COPROC_FRAME_PING, COPROC_FRAME_PONG };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {

@@ -64,7 +64,7 @@ test_rules (void)
   for (guint kind = 0; kind <= G_MAXUINT8; kind++)
     {
       const CoprocFrameRule *rule = coproc_frame_get_rule ((guint8) kind);
-      gboolean is_known = (kind >= COPROC_FRAME_HELLO && kind <= COPROC_FRAME_SETTINGS_ACK) || kind == COPROC_FRAME_SHARED;
+      gboolean is_known = (kind >= COPROC_FRAME_HELLO && kind <= COPROC_FRAME_LAST) || kind == COPROC_FRAME_SHARED;
 
       g_assert_cmpint (rule->payload != COPROC_FRAME_PAYLOAD_UNKNOWN, ==, is_known);
       g_assert_cmpuint (rule->required & ~rule->allowed, ==, 0);
