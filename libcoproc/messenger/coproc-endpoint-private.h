@@ -317,6 +317,8 @@ typedef enum
 /* The next message. @timeout_us -1: no limit, 0: do not wait. NULL without an error: a peek that
  * found one, or nothing remaining. */
 CoprocMessage  *coproc_endpoint_receive    (CoprocEndpoint *self, CoprocWant want, const char *channel, gint64 timeout_us, GCancellable *cancellable, GError **error);
+/* The next message and what is queued behind it, at most @max (not 0), up to an error reply. NULL on error. */
+GPtrArray      *coproc_endpoint_receive_messages (CoprocEndpoint *self, const char *channel, gsize max, gint64 timeout_us, GCancellable *cancellable, GError **error);
 /* All that is queued on the channel, up to an error reply. NULL on error. */
 GPtrArray      *coproc_endpoint_receive_available (CoprocEndpoint *self, const char *channel, GError **error);
 gssize          coproc_endpoint_available  (CoprocEndpoint *self, const char *channel, GError **error);

@@ -209,6 +209,38 @@ coproc_endpoint_look (CoprocEndpoint *self)
   g_mutex_unlock (&self->lock);
 }
 
+/* Waits until @wait's receive is done: with *message, with *error, or with neither. (lock) */
+static void
+receive_locked (CoprocWait      *wait,
+                CoprocWant       want,
+                CoprocChannel   *channel,
+                CoprocMessage  **message,
+                GError         **error)
+{
+  CoprocEndpoint *self = wait->endpoint;
+  const gboolean anything_queued = (channel != NULL ? channel->n_queued : self->ready.length) > 0;
+
+  /* What is in the link may be more urgent than what is queued. With nothing queued it is cheaper
+   * to wait first: that reads too. */
+  if (wait->deadline == 0 || anything_queued || want == COPROC_WANT_REMAINING)
+    coproc_endpoint_look_locked (self, anything_queued);
+
+  while (!coproc_endpoint_take_special_locked (self, wait->blocked, error)
+         && !take_wanted_locked (self, want, channel, message, error))
+    {
+      if (coproc_endpoint_is_over_locked (self))
+        {
+          g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
+          break;
+        }
+      if (!coproc_wait_step (wait, error))
+        {
+          coproc_endpoint_watch_any_locked (self);
+          break;
+        }
+    }
+}
+
 CoprocMessage *
 coproc_endpoint_receive (CoprocEndpoint  *self,
                          CoprocWant       want,
@@ -221,7 +253,6 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
   CoprocMessage *message = NULL;
   CoprocChannel *channel = NULL;
   const gboolean by_name = want == COPROC_WANT_CHANNEL || want == COPROC_WANT_REMAINING;
-  gboolean anything_queued;
   CoprocWait wait;
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -230,41 +261,75 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
   coproc_wait_begin (&wait, self, coproc_wait_get_deadline (timeout_us), cancellable);
   wait.blocked = &blocked;
   if (!by_name || (channel = coproc_endpoint_find_channel_locked (self, name, error)) != NULL)
-    {
-      /* What is in the link may be more urgent than what is queued. With nothing queued it is cheaper
-       * to wait first: that reads too. */
-      anything_queued = (by_name ? channel->n_queued : self->ready.length) > 0;
-      if (wait.deadline == 0 || anything_queued || want == COPROC_WANT_REMAINING)
-        coproc_endpoint_look_locked (self, anything_queued);
-
-      while (!coproc_endpoint_take_special_locked (self, &blocked, error)
-             && !take_wanted_locked (self, want, channel, &message, error))
-        {
-          if (coproc_endpoint_is_over_locked (self))
-            {
-              g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
-              break;
-            }
-          if (!coproc_wait_step (&wait, error))
-            {
-              coproc_endpoint_watch_any_locked (self);
-              break;
-            }
-        }
-    }
+    receive_locked (&wait, want, channel, &message, error);
   if (blocked.special != NULL)
     g_queue_push_head (&self->specials, blocked.special);
   coproc_wait_end (&wait);
   return message;
 }
 
+/* --- several at once --- */
+
+/* Adds what is queued on @channel to @messages until it has @max of them, and stops before an error
+ * reply. */
+static void
+take_queued_locked (CoprocEndpoint *self, CoprocChannel *channel, gsize max, GPtrArray *messages)
+{
+  CoprocMessage *message;
+
+  while (messages->len < max && (message = coproc_channel_peek (channel)) != NULL
+         && message->kind != COPROC_FRAME_ERROR_REPLY
+         && take_locked (self, channel, FALSE, &message, NULL))
+    g_ptr_array_add (messages, message);
+}
+
+static GPtrArray *
+message_array_new (gsize n)
+{
+  return g_ptr_array_new_full ((guint) MIN (n, G_MAXUINT - 1) + 1, (GDestroyNotify) coproc_message_unref);
+}
+
+GPtrArray *
+coproc_endpoint_receive_messages (CoprocEndpoint  *self,
+                                  const char      *name,
+                                  gsize            max,
+                                  gint64           timeout_us,
+                                  GCancellable    *cancellable,
+                                  GError         **error)
+{
+  CoprocBlocked blocked = { .link = { .data = &blocked } };
+  GPtrArray *messages = NULL;
+  CoprocMessage *first = NULL;
+  CoprocChannel *channel;
+  CoprocWait wait;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return NULL;
+
+  coproc_wait_begin (&wait, self, coproc_wait_get_deadline (timeout_us), cancellable);
+  wait.blocked = &blocked;
+  channel = coproc_endpoint_find_channel_locked (self, name, error);
+  if (channel != NULL)
+    receive_locked (&wait, COPROC_WANT_CHANNEL, channel, &first, error);
+  if (first != NULL)
+    {
+      messages = message_array_new (MIN (max, 1 + (gsize) channel->n_queued));
+      g_ptr_array_add (messages, first);
+      take_queued_locked (self, channel, max, messages);
+    }
+  if (blocked.special != NULL)
+    g_queue_push_head (&self->specials, blocked.special);
+  coproc_wait_end (&wait);
+  return messages;
+}
+
 GPtrArray *
 coproc_endpoint_receive_available (CoprocEndpoint *self, const char *name, GError **error)
 {
-  g_autoptr (GPtrArray) messages = g_ptr_array_new_with_free_func ((GDestroyNotify) coproc_message_unref);
+  g_autoptr (GPtrArray) messages = NULL;
+  CoprocMessage *first = NULL;
   GError *failure = NULL;
   CoprocChannel *channel;
-  CoprocMessage *message;
   CoprocWait wait;
 
   coproc_wait_begin (&wait, self, 0, NULL);
@@ -272,12 +337,13 @@ coproc_endpoint_receive_available (CoprocEndpoint *self, const char *name, GErro
   channel = coproc_endpoint_find_channel_locked (self, name, &failure);
   if (channel != NULL && !coproc_endpoint_take_special_locked (self, NULL, &failure))
     {
-      while ((message = coproc_channel_peek (channel)) != NULL
-             && (messages->len == 0 || message->kind != COPROC_FRAME_ERROR_REPLY)
-             && failure == NULL && take_locked (self, channel, FALSE, &message, &failure))
-        if (message != NULL)
-          g_ptr_array_add (messages, message);
-      if (messages->len == 0 && failure == NULL && coproc_endpoint_is_over_locked (self))
+      messages = message_array_new (channel->n_queued);
+      if (take_locked (self, channel, FALSE, &first, &failure) && first != NULL)
+        {
+          g_ptr_array_add (messages, first);
+          take_queued_locked (self, channel, G_MAXSIZE, messages);
+        }
+      else if (failure == NULL && coproc_endpoint_is_over_locked (self))
         failure = coproc_endpoint_copy_end_error_locked (self);
     }
   coproc_wait_end (&wait);

@@ -390,6 +390,45 @@ coproc_message_get_bytes (CoprocMessage *self)
 }
 
 /**
+ * coproc_message_get_data:
+ * @self: a message
+ * @length: (out): return location for the number of bytes
+ *
+ * Gets the bytes of a payload of type `ay`, as [method@Coproc.Message.get_bytes] does, without even an
+ * object around them.
+ *
+ * They are valid as long as the message is.
+ *
+ * Returns: (array length=length) (element-type guint8) (transfer none) (nullable): the bytes, %NULL when
+ *   there are none or the payload has another type
+ *
+ * Since: 1.0
+ */
+const guint8 *
+coproc_message_get_data (CoprocMessage *self, gsize *length)
+{
+  GVariant *variant;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (length != NULL, NULL);
+
+  *length = 0;
+  if (self->size == 0)
+    return NULL;
+  if (self->data != NULL)
+    {
+      *length = self->size;
+      return self->data;
+    }
+
+  variant = g_atomic_pointer_get (&self->variant);
+  if (!g_variant_is_of_type (variant, COPROC_RAW_TYPE))
+    return NULL;
+  *length = self->size;
+  return g_variant_get_data (variant);
+}
+
+/**
  * coproc_message_get_channel:
  * @self: a message
  *

@@ -38,6 +38,9 @@ GVariant          *coproc_message_get_payload      (CoprocMessage *self);
 COPROC_AVAILABLE_IN_1_0
 GBytes            *coproc_message_get_bytes        (CoprocMessage *self);
 COPROC_AVAILABLE_IN_1_0
+const guint8      *coproc_message_get_data         (CoprocMessage *self,
+                                                    gsize         *length);
+COPROC_AVAILABLE_IN_1_0
 const char        *coproc_message_get_channel      (CoprocMessage *self);
 COPROC_AVAILABLE_IN_1_0
 double             coproc_message_get_priority     (CoprocMessage *self);

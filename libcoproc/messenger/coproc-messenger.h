@@ -175,6 +175,14 @@ CoprocMessage    *coproc_messenger_receive_message         (CoprocMessenger     
                                                             GCancellable         *cancellable,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0
+CoprocMessage   **coproc_messenger_receive_messages        (CoprocMessenger      *self,
+                                                            const char           *channel,
+                                                            gsize                 max_messages,
+                                                            gint64                timeout_us,
+                                                            GCancellable         *cancellable,
+                                                            gsize                *n_messages,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
 gboolean          coproc_messenger_await_available         (CoprocMessenger      *self,
                                                             gint64                timeout_us,
                                                             GCancellable         *cancellable,

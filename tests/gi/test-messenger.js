@@ -78,6 +78,18 @@ test('channels/receive-available', () => {
     equal(unpack(workerEnd.receive_available('n')), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
+test('channels/receive-messages', () => {
+    const [workerEnd, hostEnd] = pair(Coproc.MultiMessenger);
+    for (let i = 0; i < 10; i++)
+        hostEnd.send_bytes(new Uint8Array([i, 0, i]), 'n');
+    const first = workerEnd.receive_messages('n', 4, 5000000, null);
+    const rest = workerEnd.receive_messages('n', 0, -1, null);
+    equal([first.length, rest.length], [4, 6]);
+    const got = [...first, ...rest].map(m => [...m.get_data()]);
+    equal(got, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(i => [i, 0, i]));
+    fails(Coproc.Error.TIMED_OUT, () => workerEnd.receive_messages('n', 0, 0, null));
+});
+
 test('channels/receive-any', () => {
     const [workerEnd, hostEnd] = pair();
     hostEnd.send_norequest(string('x'), 'där');

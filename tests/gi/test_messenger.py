@@ -81,6 +81,18 @@ class Channels(Case):
         self.assertEqual([v.unpack() for v in got], list(range(10)))
         self.assertEqual(worker_end.available("n"), 0)
 
+    def test_receive_messages(self):
+        worker_end, host_end = pair(Coproc.MultiMessenger)
+        for i in range(10):
+            host_end.send_bytes(bytes([i, 0, i]), "n")
+        first = worker_end.receive_messages("n", 4, 5 * SECOND, None)
+        rest = worker_end.receive_messages("n", 0, -1, None)
+        self.assertEqual((len(first), len(rest)), (4, 6))
+        self.assertEqual([bytes(m.get_data()) for m in first + rest],
+                         [bytes([i, 0, i]) for i in range(10)])
+        self.assertEqual([m.get_serial() for m in first + rest], list(range(1, 11)))
+        self.assertFails(Coproc.Error.TIMED_OUT, worker_end.receive_messages, "n", 0, 0, None)
+
     def test_receive_any(self):
         worker_end, host_end = pair()
         host_end.send_norequest(string("x"), "där")

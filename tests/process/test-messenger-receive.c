@@ -37,6 +37,96 @@ test_receive_available (void)
   close_pair ();
 }
 
+/* Takes @max messages of channel `x` at most, which must be those of @texts. */
+static void
+assert_receive_messages (gsize max, const char *const *texts)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree CoprocMessage **messages = NULL;
+  gsize n = 99;
+
+  messages = coproc_messenger_receive_messages (worker, "x", max, -1, NULL, &n, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (messages);
+  g_assert_cmpuint (n, ==, g_strv_length ((char **) texts));
+  g_assert_null (messages[n]);
+  for (gsize i = 0; i < n; i++)
+    {
+      assert_text (coproc_message_get_payload (messages[i]), texts[i]);
+      g_assert_cmpstr (coproc_message_get_channel (messages[i]), ==, "x");
+      coproc_message_unref (messages[i]);
+    }
+}
+
+static gpointer
+send_soon (gpointer data)
+{
+  /* the other thread may wait already or not: both are good */
+  send_text (host, data, "x");
+  return NULL;
+}
+
+static void
+test_receive_messages (void)
+{
+  gsize n = 99;
+  GThread *sender;
+
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  assert_fails (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+                coproc_messenger_receive_messages (worker, "x", 0, 0, NULL, &n, err));
+  g_assert_cmpuint (n, ==, 0);
+
+  send_text_at (host, "2", "x", 2);
+  send_text_at (host, "3", "x", 3);
+  send_text_at (host, "1", "x", 1);
+  send_text (host, "other", "y");
+  assert_receive_messages (2, (const char *[]){ "1", "2", NULL });
+  assert_receive_messages (2, (const char *[]){ "3", NULL });
+  g_assert_cmpuint (coproc_messenger_messages_received (worker, "x"), ==, 3);
+  assert_receive (worker, "y", "other");
+
+  sender = g_thread_new ("sender", send_soon, (gpointer) "late");
+  assert_receive_messages (0, (const char *[]){ "late", NULL });
+  g_thread_join (sender);
+  close_pair ();
+}
+
+/* It ends before the error reply, and raises one that comes first. */
+static void
+test_receive_messages_error (void)
+{
+  g_autoptr(GError) report = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_EXISTS, "it is there");
+  gsize n = 99;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  for (int i = 0; i < 3; i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(CoprocMessage) request = NULL;
+
+      g_assert_true (coproc_messenger_send_request (worker, g_variant_new_string ("?"), "x", &error));
+      request = coproc_messenger_receive_message (host, "x", -1, NULL, &error);
+      g_assert_no_error (error);
+      if (i == 1)
+        g_assert_true (coproc_messenger_reply_error (host, request, report, &error));
+      else
+        g_assert_true (coproc_messenger_reply (host, request, g_variant_new_string ("!"), &error));
+      g_assert_no_error (error);
+    }
+  assert_receive_messages (0, (const char *[]){ "!", NULL });
+  assert_fails (G_IO_ERROR, G_IO_ERROR_EXISTS,
+                coproc_messenger_receive_messages (worker, "x", 0, -1, NULL, &n, err));
+  g_assert_cmpuint (n, ==, 0);
+  assert_receive_messages (0, (const char *[]){ "!", NULL });
+  g_assert_cmpuint (coproc_messenger_remaining (worker, "x"), ==, 0);
+
+  coproc_messenger_close (host);
+  assert_fails (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                coproc_messenger_receive_messages (worker, "x", 0, -1, NULL, &n, err));
+  close_pair ();
+}
+
 static void
 test_receive_any (void)
 {
@@ -191,6 +281,8 @@ main (int argc, char **argv)
   coproc_test_init (&argc, &argv);
 
   coproc_test_add ("/coproc/messenger/receive-available", test_receive_available);
+  coproc_test_add ("/coproc/messenger/receive-messages", test_receive_messages);
+  coproc_test_add ("/coproc/messenger/receive-messages-error", test_receive_messages_error);
   coproc_test_add ("/coproc/messenger/receive-any", test_receive_any);
   coproc_test_add ("/coproc/messenger/timeouts", test_timeouts);
   coproc_test_add ("/coproc/messenger/cancelled", test_cancelled);

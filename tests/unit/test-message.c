@@ -137,6 +137,27 @@ test_get_bytes_of_variant (void)
   g_assert_true (coproc_message_get_bytes (message) == bytes);
 }
 
+static void
+test_get_data (void)
+{
+  g_autoptr(GVariant) bytes =
+    g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, "abc", 3, 1));
+  g_autoptr(GVariant) text = g_variant_ref_sink (g_variant_new_string ("abc"));
+  g_autoptr(GBytes) nothing = g_bytes_new (NULL, 0);
+  g_autoptr(CoprocMessage) of_bytes = coproc_message_new (bytes);
+  g_autoptr(CoprocMessage) of_text = coproc_message_new (text);
+  g_autoptr(CoprocMessage) empty = coproc_message_new_bytes (nothing);
+  gsize length = 99;
+
+  g_assert_true (coproc_message_get_data (of_bytes, &length) == g_variant_get_data (bytes));
+  g_assert_cmpuint (length, ==, 3);
+  g_assert_null (coproc_message_get_data (of_text, &length));
+  g_assert_cmpuint (length, ==, 0);
+  length = 99;
+  g_assert_null (coproc_message_get_data (empty, &length));
+  g_assert_cmpuint (length, ==, 0);
+}
+
 /* What was handed out of a received message must live on when the message is gone, whether its bytes
  * lie inside it or in a slab; and nothing may keep the message alive for ever (a leak checker sees). */
 static void
@@ -157,6 +178,10 @@ test_received_raw (gconstpointer user_data)
   g_assert_true (g_variant_is_of_type (copy, G_VARIANT_TYPE_BYTESTRING));
   if (size > 0)
     {
+      gsize length;
+
+      g_assert_true (coproc_message_get_data (message, &length) == message->data);
+      g_assert_cmpuint (length, ==, size);
       g_assert_true (g_bytes_get_data (bytes, NULL) == message->data);
       g_assert_true (g_variant_get_data (payload) == message->data);
       g_assert_true (g_variant_get_data (copy) == message->data);
@@ -318,6 +343,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/message/new-full", test_new_full);
   g_test_add_func ("/coproc/message/new-full-copies-channel", test_new_full_copies_channel);
   g_test_add_func ("/coproc/message/get-bytes-of-variant", test_get_bytes_of_variant);
+  g_test_add_func ("/coproc/message/get-data", test_get_data);
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     {
       g_autofree char *path =
