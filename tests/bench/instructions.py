@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""Counts what a message costs in this process, kernel aside, with callgrind.
+
+    instructions.py [--check FILE] [--write FILE] BENCH_HOT
+
+prints one markdown table: for each operation of bench-hot the instructions, allocations, locks and
+system calls of one message of 64 bytes. The counts do not depend on what else the machine does.
+
+--check FILE: a test (TAP): each count of instructions is at most a tenth above that of the file.
+--write FILE: makes that file anew.
+"""
+
+import argparse
+import collections
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROUNDS = 8
+BATCH = 256  # HOT_BATCH of bench-hot.c
+SLACK = 1.10
+
+# What a call of each of these is counted as.
+KINDS = {
+    "allocations": {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"},
+    "locks": {"g_mutex_lock", "g_mutex_trylock", "g_rec_mutex_lock", "g_async_queue_lock",
+              "g_async_queue_push", "g_async_queue_try_pop", "g_bit_lock"},
+    "system calls": {"read", "write", "writev", "poll", "ppoll", "sched_yield"},
+}
+COLUMNS = ["instructions", *KINDS]
+
+
+def parse(path):
+    """The totals of a callgrind file: instructions, and the calls of each function."""
+    names, calls = {}, collections.Counter()
+    total, callee = 0, None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if match := re.match(r"(c?fn)=\((\d+)\)(?: (.*))?", line):
+                if match[3]:
+                    # A function of several versions has a suffix: malloc@@GLIBC, memcpy'2.
+                    names[match[2]] = re.split(r"[@']", match[3])[0]
+                if match[1] == "cfn":
+                    callee = names.get(match[2])
+            elif match := re.match(r"calls=(\d+)", line):
+                calls[callee] += int(match[1])
+            elif match := re.match(r"(?:summary|totals): (\d+)", line):
+                total = int(match[1])
+    return total, calls
+
+
+def count(program, operation):
+    """What one message of an operation costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "callgrind")
+        subprocess.run(
+            ["valgrind", "--tool=callgrind", "--toggle-collect=hot_*", f"--callgrind-out-file={out}",
+             program, operation, str(ROUNDS)],
+            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120,
+            # Each slice of GLib is an allocation, as it is in GLib 2.76 and later.
+            env={**os.environ, "G_SLICE": "always-malloc"})
+        total, calls = parse(out)
+    n = ROUNDS * BATCH
+    return {"instructions": round(total / n)} | {
+        kind: round(sum(calls[name] for name in names) / n, 2) for kind, names in KINDS.items()}
+
+
+def show(counts):
+    print("| 64 B message |", " | ".join(COLUMNS), "|")
+    print("|---" * (len(COLUMNS) + 1) + "|")
+    for operation, figures in counts.items():
+        print("|", operation, "|", " | ".join(f"{figures[c]:g}" for c in COLUMNS), "|")
+
+
+def check(counts, path):
+    """Tells of each count by TAP. Returns: whether all are within bounds."""
+    with open(path, encoding="utf-8") as file:
+        wanted = json.load(file)
+    print(f"1..{len(counts)}")
+    good = True
+    for number, (operation, figures) in enumerate(counts.items(), 1):
+        most = wanted.get(operation, {}).get("instructions", 0) * SLACK
+        within = figures["instructions"] <= most
+        good = good and within
+        print("ok" if within else "not ok", number, operation,
+              f"- {figures['instructions']} instructions, at most {most:.0f}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--check")
+    parser.add_argument("--write")
+    options = parser.parse_args()
+
+    if shutil.which("valgrind") is None:
+        print("1..0 # SKIP valgrind is not installed")
+        return 0
+    operations = subprocess.run([options.program, "--list"], check=True, capture_output=True,
+                                text=True, timeout=60).stdout.split()
+    counts = {operation: count(options.program, operation) for operation in operations}
+    if options.write:
+        with open(options.write, "w", encoding="utf-8") as file:
+            json.dump(counts, file, indent=2)
+            file.write("\n")
+    if options.check:
+        return 0 if check(counts, options.check) else 1
+    show(counts)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
