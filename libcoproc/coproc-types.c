@@ -29,3 +29,7 @@ G_DEFINE_ENUM_TYPE (CoprocStderrMode, coproc_stderr_mode,
                     G_DEFINE_ENUM_VALUE (COPROC_STDERR_MODE_INHERIT, "inherit"),
                     G_DEFINE_ENUM_VALUE (COPROC_STDERR_MODE_CAPTURE, "capture"),
                     G_DEFINE_ENUM_VALUE (COPROC_STDERR_MODE_DISCARD, "discard"))
+
+G_DEFINE_ENUM_TYPE (CoprocLauncherQuoting, coproc_launcher_quoting,
+                    G_DEFINE_ENUM_VALUE (COPROC_LAUNCHER_QUOTING_ARGV, "argv"),
+                    G_DEFINE_ENUM_VALUE (COPROC_LAUNCHER_QUOTING_SHELL, "shell"))

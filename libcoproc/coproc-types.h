@@ -104,6 +104,21 @@ typedef enum
   COPROC_STDERR_MODE_DISCARD,
 } CoprocStderrMode;
 
+/**
+ * CoprocLauncherQuoting:
+ * @COPROC_LAUNCHER_QUOTING_ARGV: as further arguments, one for each word
+ * @COPROC_LAUNCHER_QUOTING_SHELL: as one more argument, quoted for a shell, which runs it
+ *
+ * How the program that starts a worker takes the worker's command line.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  COPROC_LAUNCHER_QUOTING_ARGV,
+  COPROC_LAUNCHER_QUOTING_SHELL,
+} CoprocLauncherQuoting;
+
 #define COPROC_TYPE_MESSAGE_KIND (coproc_message_kind_get_type ())
 COPROC_AVAILABLE_IN_1_0
 GType coproc_message_kind_get_type (void) G_GNUC_CONST;
@@ -123,5 +138,9 @@ GType coproc_transport_get_type (void) G_GNUC_CONST;
 #define COPROC_TYPE_STDERR_MODE (coproc_stderr_mode_get_type ())
 COPROC_AVAILABLE_IN_1_0
 GType coproc_stderr_mode_get_type (void) G_GNUC_CONST;
+
+#define COPROC_TYPE_LAUNCHER_QUOTING (coproc_launcher_quoting_get_type ())
+COPROC_AVAILABLE_IN_1_0
+GType coproc_launcher_quoting_get_type (void) G_GNUC_CONST;
 
 G_END_DECLS

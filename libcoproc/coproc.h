@@ -16,6 +16,7 @@
 #include <messenger/coproc-messenger.h>
 #include <messenger/coproc-multi-messenger.h>
 #include <messenger/coproc-priority-messenger.h>
+#include <worker/coproc-launcher.h>
 #include <worker/coproc-plugin-abi.h>
 #include <worker/coproc-plugin.h>
 #include <worker/coproc-worker-connect.h>

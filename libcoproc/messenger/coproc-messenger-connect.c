@@ -18,16 +18,29 @@ coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *t
   return g_steal_pointer (&self);
 }
 
-CoprocMessenger *
-coproc_messenger_new_unannounced (GType messenger_type, int in_fd, int out_fd, GError **error)
+/* On @transport, or nothing at all when there is none. */
+static CoprocMessenger *
+new_for_transport_on (GType messenger_type, CoprocTransportLink *transport, int in_fd, int out_fd, GError **error)
 {
-  CoprocTransportLink *transport = coproc_pipe_transport_new (in_fd, out_fd, error);
-
   if (transport != NULL)
     return coproc_messenger_new_for_transport (messenger_type, transport, error);
   coproc_clear_fd (&in_fd);
   coproc_clear_fd (&out_fd);
   return NULL;
+}
+
+CoprocMessenger *
+coproc_messenger_new_unannounced (GType messenger_type, int in_fd, int out_fd, GError **error)
+{
+  return new_for_transport_on (messenger_type, coproc_pipe_transport_new (in_fd, out_fd, error), in_fd,
+                               out_fd, error);
+}
+
+CoprocMessenger *
+coproc_messenger_new_on_stdio (GType messenger_type, int in_fd, int out_fd, GError **error)
+{
+  return new_for_transport_on (messenger_type, coproc_stdio_transport_new (in_fd, out_fd, error), in_fd,
+                               out_fd, error);
 }
 
 /**

@@ -19,6 +19,9 @@ void             coproc_messenger_fix_discipline   (CoprocMessenger *self, gbool
 /* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). */
 CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, int in_fd, int out_fd, GError **error);
 
+/* The same with a peer whose output may have other things in front. */
+CoprocMessenger *coproc_messenger_new_on_stdio     (GType messenger_type, int in_fd, int out_fd, GError **error);
+
 /* The same on a link that the messenger takes, also when this fails. */
 CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error);
 

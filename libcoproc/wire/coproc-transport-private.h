@@ -114,6 +114,10 @@ CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, GError **
 /* The same, and each direction moves to shared memory when its writer says so: an area of COPROC_RING_AREA_SIZE
  * bytes each. Both live as long as @owner, which @notify drops, also when this fails. */
 CoprocTransportLink *coproc_ring_transport_new (int in_fd, int out_fd, gpointer in_area, gpointer out_area, gpointer owner, GDestroyNotify notify, GError **error);
+/* The same for an input that may have other things in front of the peer's preamble: they are skipped. */
+CoprocTransportLink *coproc_stdio_transport_new (int in_fd, int out_fd, GError **error);
+/* What the peer of such a link writes first. */
+gboolean coproc_stdio_write_preamble (int fd, GError **error);
 /* Two ends in one process. FALSE with error set: no descriptors are left. */
 gboolean coproc_memory_transport_new_pair (CoprocTransportLink **one, CoprocTransportLink **other, GError **error);
 

@@ -15,6 +15,7 @@
 #include "coproc-error-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
+#include "worker/coproc-offspring-private.h"
 #include "worker/coproc-plugin-loader-private.h"
 #include "worker/coproc-process-private.h"
 #include "worker/coproc-spawn-private.h"
@@ -146,7 +147,7 @@ on_exited (CoprocProcess *process, gpointer user_data)
 }
 
 static gboolean
-launch_inspector (const char *plugin, int result_fd, int stderr_fd, GPid *pid, GError **error)
+launch_inspector (const char *plugin, const char *mark, int result_fd, int stderr_fd, GPid *pid, GError **error)
 {
   g_autofree char *helper = coproc_spawn_dup_helper_path ();
   g_auto (GStrv) environment = coproc_spawn_dup_environment (NULL);
@@ -154,17 +155,15 @@ launch_inspector (const char *plugin, int result_fd, int stderr_fd, GPid *pid, G
 
   environment = g_environ_setenv (environment, "COPROC_WORKER_FDS",
                                   "-1," G_STRINGIFY (COPROC_CHILD_OUT_FD), TRUE);
+  environment = g_environ_setenv (environment, COPROC_MARK_VARIABLE, mark, TRUE);
 
-  return coproc_child_launcher.launch (&coproc_child_launcher,
-                                       &(CoprocLaunch) {
-                                           .argv = argv,
-                                           .envp = (const char *const *) environment,
-                                           .in_fd = -1,
-                                           .out_fd = result_fd,
-                                           .memory_fd = -1,
-                                           .stderr_fd = stderr_fd,
-                                       },
-                                       pid, error);
+  return coproc_spawn (&(CoprocLaunch) { .argv = argv,
+                                         .envp = (const char *const *) environment,
+                                         .in_fd = -1,
+                                         .out_fd = result_fd,
+                                         .memory_fd = -1,
+                                         .stderr_fd = stderr_fd },
+                       pid, error);
 }
 
 /* Takes @stderr_fds[0]; closes what the child has of the two pipes. */
@@ -172,6 +171,7 @@ static Inspection *
 inspection_new (const char *plugin, int result_fds[2], int stderr_fds[2], GError **error)
 {
   g_autoptr (GError) local_error = NULL;
+  g_autofree char *mark = coproc_offspring_new_mark ();
   GMainContext *io = coproc_io_ref (&local_error);
   CoprocStderrTail *tail = NULL;
   Inspection *self;
@@ -187,7 +187,7 @@ inspection_new (const char *plugin, int result_fds[2], int stderr_fds[2], GError
         coproc_io_unref ();
       return NULL;
     }
-  if (!launch_inspector (plugin, result_fds[1], stderr_fds[1], &pid, error))
+  if (!launch_inspector (plugin, mark, result_fds[1], stderr_fds[1], &pid, error))
     {
       coproc_stderr_tail_unref (tail);
       coproc_io_unref ();
@@ -199,7 +199,7 @@ inspection_new (const char *plugin, int result_fds[2], int stderr_fds[2], GError
   self = g_atomic_rc_box_new0 (Inspection);
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
-  self->process = coproc_process_new (pid);
+  self->process = coproc_process_new (pid, mark);
   self->tail = tail;
   coproc_stderr_tail_start (tail, NULL, NULL, NULL);
   coproc_process_watch (self->process, io, TRUE, on_exited, g_atomic_rc_box_acquire (self));
@@ -281,7 +281,7 @@ static void
 set_child_error (Inspection *self, const char *plugin, gboolean in_time, GError **error)
 {
   CoprocExit status = coproc_process_get_exit (self->process);
-  g_autofree char *how = coproc_exit_describe (&status);
+  g_autofree char *how = coproc_exit_describe (&status, FALSE);
   g_autofree char *text = coproc_stderr_tail_dup_text (self->tail, LAST_WORDS_SIZE);
   const char *intro = *text != '\0' ? "\nIts stderr ends with:\n" : "";
 

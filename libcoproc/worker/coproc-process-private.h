@@ -24,17 +24,18 @@ typedef struct
   int value;
 } CoprocExit;
 
-/* "signal SEGV", "exit code 3", … (transfer full) */
-char *coproc_exit_describe (const CoprocExit *status);
+/* "signal SEGV", "exit code 3", … (transfer full) @forced: the host has sent SIGKILL */
+char *coproc_exit_describe (const CoprocExit *status, gboolean forced);
 
 /* Reference-counted, thread-safe. Owns the duty to reap: nobody else may wait for the pid. */
 typedef struct _CoprocProcess CoprocProcess;
 
-/* In the background thread, once, when the process has ended, been reaped, and its process group
- * been killed. */
+/* In the background thread, once, when the process has ended, been reaped, and its offspring been killed. */
 typedef void (*CoprocProcessExited) (CoprocProcess *process, gpointer user_data);
 
-CoprocProcess *coproc_process_new        (GPid pid);
+/* @mark: (nullable): see coproc-offspring-private.h; what is left of its process group, and whoever else has that
+ * mark, is killed when it has ended. NULL: somebody else sees to that. */
+CoprocProcess *coproc_process_new        (GPid pid, const char *mark);
 CoprocProcess *coproc_process_ref        (CoprocProcess *self);
 void           coproc_process_unref      (CoprocProcess *self);
 /* Watches the process from the background thread; holds a reference until @func has been called.

@@ -3,7 +3,7 @@
  *
  * One child process.
  *
- *   alive ── pidfd readable, or waitid() says so ──▶ zombie ── group killed, reaped ──▶ ended
+ *   alive ── pidfd readable, or waitid() says so ──▶ zombie ── group killed, reaped ──▶ offspring killed ──▶ ended
  *
  * The pid is this process's own until it is reaped, so that signals and the group's death cannot
  * hit a stranger; `lock` keeps a signal from crossing the reaping. SIGCHLD is left to the application:
@@ -23,6 +23,7 @@
 
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
+#include "worker/coproc-offspring-private.h"
 
 #define POLL_INTERVAL_MS 10 /* how often a process is looked at where there is no pidfd */
 
@@ -30,6 +31,7 @@ struct _CoprocProcess
 {
   gatomicrefcount ref_count;
   GPid pid;                    /* immutable */
+  char *mark;                  /* immutable (nullable) of its offspring, which is killed after it */
   int pidfd;                   /* immutable once watched; -1: there is none */
   CoprocProcessExited exited;  /* immutable once watched */
   gpointer user_data;
@@ -38,26 +40,50 @@ struct _CoprocProcess
   CoprocExit status;           /* (mutex lock) */
 };
 
+/* What is known of a signal beside its name. */
+static const char *
+get_signal_reason (int signum)
+{
+  switch (signum)
+    {
+    case SIGKILL:
+      return ", killed (possibly out of memory)";
+    case SIGXCPU:
+      return ", its CPU time was used up";
+    case SIGXFSZ:
+      return ", a file had become too large";
+    case SIGSYS:
+      return ", a system call is not allowed";
+    default:
+      return "";
+    }
+}
+
+static char *
+describe_signal (int signum, const char *reason)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 32)
+  const char *name = sigabbrev_np (signum);
+#else
+  const char *name = signum == SIGKILL ? "KILL" : NULL;
+#endif
+
+  if (name != NULL)
+    return g_strdup_printf ("signal %s%s", name, reason);
+  return g_strdup_printf ("signal %d%s", signum, reason);
+}
+
 char *
-coproc_exit_describe (const CoprocExit *status)
+coproc_exit_describe (const CoprocExit *status, gboolean forced)
 {
   switch (status->kind)
     {
     case COPROC_EXIT_CODE:
       return g_strdup_printf ("exit code %d", status->value);
     case COPROC_EXIT_SIGNAL:
-      {
-#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 32)
-        const char *name = sigabbrev_np (status->value);
-#else
-        const char *name = NULL;
-#endif
-        if (status->value == SIGKILL)
-          return g_strdup ("signal KILL (possibly out of memory)");
-        if (name != NULL)
-          return g_strdup_printf ("signal %s", name);
-        return g_strdup_printf ("signal %d", status->value);
-      }
+      return describe_signal (status->value, forced && status->value == SIGKILL
+                                                 ? ", forced by the host"
+                                                 : get_signal_reason (status->value));
     case COPROC_EXIT_UNKNOWN:
       return g_strdup ("unknown exit status");
     case COPROC_EXIT_NOT_YET:
@@ -68,13 +94,14 @@ coproc_exit_describe (const CoprocExit *status)
 }
 
 CoprocProcess *
-coproc_process_new (GPid pid)
+coproc_process_new (GPid pid, const char *mark)
 {
   CoprocProcess *self = g_new0 (CoprocProcess, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
   self->pid = pid;
+  self->mark = g_strdup (mark);
   self->pidfd = -1;
 
   return self;
@@ -95,6 +122,7 @@ coproc_process_unref (CoprocProcess *self)
 
   coproc_clear_fd (&self->pidfd);
   g_mutex_clear (&self->lock);
+  g_free (self->mark);
   g_free (self);
 }
 
@@ -141,7 +169,8 @@ reap_locked (CoprocProcess *self, CoprocExit *status)
   if (result == 0)
     {
       /* The zombie still holds the number of the group. */
-      kill (-self->pid, SIGKILL);
+      if (self->mark != NULL)
+        kill (-self->pid, SIGKILL);
       do
         result = waitpid (self->pid, &wait_status, WNOHANG);
       while (result < 0 && errno == EINTR);
@@ -150,7 +179,7 @@ reap_locked (CoprocProcess *self, CoprocExit *status)
       else if (result == self->pid && WIFSIGNALED (wait_status))
         *status = (CoprocExit) { COPROC_EXIT_SIGNAL, WTERMSIG (wait_status) };
     }
-  else
+  else if (self->mark != NULL)
     {
       kill_leaderless_group (self->pid);
     }
@@ -168,6 +197,8 @@ check_exit (CoprocProcess *self)
   ended = reap_locked (self, &self->status);
   g_mutex_unlock (&self->lock);
 
+  if (ended && self->mark != NULL)
+    coproc_offspring_kill (self->mark);
   if (ended)
     self->exited (self, self->user_data);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Starting the program that a worker is.
+ * Starting the program that a worker is: posix_spawn(), whose cost does not depend on the size of the host.
  */
 #pragma once
 
@@ -26,21 +26,12 @@ typedef struct
   int memory_fd;                   /* becomes COPROC_CHILD_MEMORY_FD, -1: none */
   int stderr_fd;                   /* standard error, and standard output unless it is kept, -1: /dev/null */
   gboolean keep_stdout;            /* standard output is the host's */
+  gboolean on_stdio;               /* in_fd and out_fd become standard input and output instead */
 } CoprocLaunch;
 
-/* How workers come to be: an implementation for each way of starting them. */
-typedef struct _CoprocLauncher CoprocLauncher;
-
-struct _CoprocLauncher
-{
-  const char *name;
-  /* Starts @launch, any thread. Returns: FALSE with COPROC_ERROR_SPAWN, and nothing was started */
-  gboolean (*launch) (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid, GError **error);
-};
-
-/* A child process of the host in a process group of its own: posix_spawn(), whose cost does not
- * depend on the size of the host. */
-extern const CoprocLauncher coproc_child_launcher;
+/* Starts a child process in a process group of its own, whatever the size of this one. Any thread. FALSE with
+ * COPROC_ERROR_SPAWN: nothing was started */
+gboolean coproc_spawn (const CoprocLaunch *launch, GPid *pid, GError **error);
 
 /* The path of the helper program `coproc-worker`: absolute, compiled in, or COPROC_WORKER_HOST. (transfer full) */
 char *coproc_spawn_dup_helper_path (void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * The launcher for child processes.
+ * Starting the program that a worker is.
  */
 #include "coproc-config.h"
 
@@ -98,23 +98,37 @@ hand_over (posix_spawn_file_actions_t *actions, int fd, int number)
                  : posix_spawn_file_actions_addclose (actions, number);
 }
 
-/* fds: all above the numbers they are handed over to, -1: none */
+/* The three standard ones. fds: as below */
 static int
-fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[N_FDS])
+add_standard (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[N_FDS])
 {
   const gboolean keep_stdout = launch->keep_stdout && fcntl (1, F_GETFD) >= 0;
-  int result = posix_spawn_file_actions_addopen (actions, 0, "/dev/null", O_RDONLY, 0);
+  int result;
 
+  if (launch->on_stdio)
+    result = posix_spawn_file_actions_adddup2 (actions, fds[0], 0);
+  else
+    result = posix_spawn_file_actions_addopen (actions, 0, "/dev/null", O_RDONLY, 0);
   if (result == 0 && fds[3] < 0)
     result = posix_spawn_file_actions_addopen (actions, 2, "/dev/null", O_WRONLY, 0);
   else if (result == 0)
     result = posix_spawn_file_actions_adddup2 (actions, fds[3], 2);
   if (result == 0)
-    result = posix_spawn_file_actions_adddup2 (actions, keep_stdout ? 1 : 2, 1);
+    result = posix_spawn_file_actions_adddup2 (actions, launch->on_stdio ? fds[1] : keep_stdout ? 1 : 2, 1);
+
+  return result;
+}
+
+/* fds: all above the numbers they are handed over to, -1: none */
+static int
+fill_actions (posix_spawn_file_actions_t *actions, const CoprocLaunch *launch, const int fds[N_FDS])
+{
+  int result = add_standard (actions, launch, fds);
+
   for (int fd = 3; fd < COPROC_CHILD_IN_FD && result == 0; fd++)
     result = posix_spawn_file_actions_addclose (actions, fd);
   for (int i = 0; i < N_FDS - 1 && result == 0; i++)
-    result = hand_over (actions, fds[i], COPROC_CHILD_IN_FD + i);
+    result = hand_over (actions, launch->on_stdio ? -1 : fds[i], COPROC_CHILD_IN_FD + i);
 #ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
   if (result == 0)
     result = posix_spawn_file_actions_addclosefrom_np (actions, FIRST_FREE_FD);
@@ -180,8 +194,8 @@ spawn_child (const CoprocLaunch *launch, const int fds[N_FDS], GPid *pid)
   return result;
 }
 
-static gboolean
-launch_child (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid, GError **error)
+gboolean
+coproc_spawn (const CoprocLaunch *launch, GPid *pid, GError **error)
 {
   const int sources[N_FDS] = { launch->in_fd, launch->out_fd, launch->memory_fd, launch->stderr_fd };
   int fds[N_FDS] = { -1, -1, -1, -1 };
@@ -210,5 +224,3 @@ launch_child (const CoprocLauncher *self, const CoprocLaunch *launch, GPid *pid,
 
   return errsv == 0 || set_spawn_error (error, launch->argv[0], errsv);
 }
-
-const CoprocLauncher coproc_child_launcher = { "child", launch_child };

@@ -6,7 +6,8 @@
  * A worker must not outlive its host, even when all that its code does is to compute. Two things
  * tell of the host's death, both watched by the background thread: the connection that ends without
  * a goodbye, and the host's process itself, for a host that died when the connection was not being
- * read or that said goodbye to a worker that does not listen.
+ * read or that said goodbye to a worker that does not listen. Where the protocol is on standard input and
+ * output the host may be on another machine: there it is its silence that tells.
  */
 #include "coproc-config.h"
 
@@ -16,6 +17,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,9 +25,12 @@
 #include "messenger/coproc-messenger-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
+#include "worker/coproc-offspring-private.h"
+#include "worker/coproc-rlimits-private.h"
 
-#define FDS_VARIABLE "COPROC_WORKER_FDS"
+#define FIRST_FREE_FD 10 /* out of the way of what a program, or the C library, opens and prints to */
 #define ORPHAN_EXIT_CODE 1
+#define SILENCE_US (30 * G_USEC_PER_SEC) /* before the host has said how long it may be silent */
 #define ORPHAN_GRACE_US (G_USEC_PER_SEC / 2) /* for the last work of a worker whose host is gone */
 #define PARENT_POLL_MS 100                   /* where there is no pidfd */
 
@@ -42,15 +47,39 @@ parse_fd (const char *text, int *fd)
   return *fd < 0 || fcntl (*fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* Where the protocol was, what is read is empty and what is printed joins standard error. */
+static gboolean
+take_stdio (CoprocWorkerFds *fds, GError **error)
+{
+  int null_fd = open ("/dev/null", O_RDWR | O_CLOEXEC);
+
+  fds->on_stdio = TRUE;
+  fds->in = fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+  fds->out = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+  if (null_fd >= 0)
+    dup2 (null_fd, STDIN_FILENO);
+  if (dup2 (STDERR_FILENO, STDOUT_FILENO) < 0)
+    dup2 (null_fd, STDOUT_FILENO);
+  coproc_clear_fd (&null_fd);
+  if (fds->in >= 0 && fds->out >= 0)
+    return coproc_stdio_write_preamble (fds->out, error);
+
+  g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                       "There is no host: standard input or output is closed");
+  return FALSE;
+}
+
 gboolean
 coproc_worker_take_fds (CoprocWorkerFds *fds, GError **error)
 {
-  g_autofree char *value = g_strdup (g_getenv (FDS_VARIABLE));
+  g_autofree char *value = g_strdup (g_getenv (COPROC_WORKER_FDS_VARIABLE));
   g_auto (GStrv) parts = NULL;
   guint n = 0;
 
   *fds = (CoprocWorkerFds) COPROC_WORKER_FDS_INIT;
-  g_unsetenv (FDS_VARIABLE);
+  g_unsetenv (COPROC_WORKER_FDS_VARIABLE);
+  if (g_strcmp0 (value, COPROC_WORKER_FDS_STDIO) == 0)
+    return take_stdio (fds, error);
   if (value != NULL)
     parts = g_strsplit (value, ",", -1);
   if (parts != NULL)
@@ -60,7 +89,7 @@ coproc_worker_take_fds (CoprocWorkerFds *fds, GError **error)
     return TRUE;
 
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-               "There is no host: " FDS_VARIABLE " is %s%s%s", value != NULL ? "'" : "",
+               "There is no host: " COPROC_WORKER_FDS_VARIABLE " is %s%s%s", value != NULL ? "'" : "",
                value != NULL ? value : "not set",
                value != NULL ? "', not two or three open descriptors" : "");
   return FALSE;
@@ -68,10 +97,14 @@ coproc_worker_take_fds (CoprocWorkerFds *fds, GError **error)
 
 /* --- the host's death --- */
 
-/* Nothing is tidied up: other threads run plugin code and may hold any lock. */
+static char own_mark[COPROC_MAX_MARK + 1]; /* immutable once there is a watch */
+
+/* What this process has started ends with it, or with its host, which may not be there to see to it. Nothing is
+ * tidied up: other threads run plugin code and may hold any lock. */
 G_NORETURN static void
 die (void)
 {
+  coproc_offspring_kill (own_mark);
   _exit (ORPHAN_EXIT_CODE);
 }
 
@@ -80,6 +113,19 @@ static void
 on_connection_ended (const GError *error, gpointer user_data)
 {
   die ();
+}
+
+/* Background thread. */
+static void
+on_silence (gpointer user_data)
+{
+  die ();
+}
+
+static void
+watch_for_silence (CoprocMessenger *messenger, gint64 limit_us)
+{
+  coproc_messenger_set_heartbeat (messenger, limit_us / COPROC_BEATS, limit_us, FALSE, on_silence, NULL, NULL);
 }
 
 static gboolean
@@ -170,8 +216,25 @@ get_arguments (GVariant *hello, GVariant **arguments, GError **error)
   return TRUE;
 }
 
+/* What the greeting asks of this process. */
+static gboolean
+heed_greeting (CoprocMessenger *messenger, GVariant *hello, gboolean on_stdio, GError **error)
+{
+  g_autoptr (GVariant) rlimits = g_variant_lookup_value (hello, "rlimits", COPROC_RLIMITS_TYPE);
+  guint64 heartbeat_us = 0;
+
+  g_variant_lookup (hello, "heartbeat", "t", &heartbeat_us);
+  if (on_stdio)
+    watch_for_silence (messenger, (gint64) MIN (heartbeat_us, G_MAXINT64 / 2));
+
+  return rlimits == NULL || coproc_rlimits_apply (rlimits, error);
+}
+
 gboolean
-coproc_worker_await_greeting (CoprocMessenger *messenger, GVariant **arguments, GError **error)
+coproc_worker_await_greeting (CoprocMessenger        *messenger,
+                              const CoprocWorkerFds  *fds,
+                              GVariant              **arguments,
+                              GError                **error)
 {
   g_autoptr (GVariant) hello = coproc_messenger_await_hello (messenger, -1, NULL, error);
   g_autoptr (GError) local_error = NULL;
@@ -179,7 +242,8 @@ coproc_worker_await_greeting (CoprocMessenger *messenger, GVariant **arguments, 
   *arguments = NULL;
   if (hello == NULL)
     return FALSE;
-  if (get_arguments (hello, arguments, &local_error))
+  if ((fds == NULL || heed_greeting (messenger, hello, fds->on_stdio, &local_error))
+      && get_arguments (hello, arguments, &local_error))
     return TRUE;
 
   coproc_worker_leave_host (messenger, local_error);
@@ -192,9 +256,12 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
 {
   g_autoptr (CoprocMessenger) messenger = NULL;
   g_autoptr (CoprocSharedMemory) memory = NULL;
+  const char *mark = g_getenv (COPROC_MARK_VARIABLE);
   CoprocWorkerFds fds;
 
-  if (!coproc_worker_take_fds (&fds, error) || !watch_host (error))
+  if (mark != NULL && strlen (mark) <= COPROC_MAX_MARK)
+    strcpy (own_mark, mark);
+  if (!coproc_worker_take_fds (&fds, error) || (!fds.on_stdio && !watch_host (error)))
     return NULL;
   if (fds.memory >= 0 && (memory = coproc_shared_memory_open (fds.memory, error)) == NULL)
     return NULL;
@@ -204,8 +271,12 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
   if (memory != NULL)
     coproc_messenger_set_status (messenger, memory, TRUE);
   coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
+  if (fds.on_stdio)
+    watch_for_silence (messenger, SILENCE_US);
 
-  return coproc_worker_await_greeting (messenger, arguments, error) ? g_steal_pointer (&messenger) : NULL;
+  if (!coproc_worker_await_greeting (messenger, &fds, arguments, error))
+    return NULL;
+  return g_steal_pointer (&messenger);
 }
 
 void

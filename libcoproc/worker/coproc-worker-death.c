@@ -50,12 +50,13 @@ coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
   g_autoptr (GError) broken = NULL;
   g_autofree char *name = coproc_worker_run_dup_name (self);
   CoprocExit status;
-  gboolean greeting, asked, dropped;
+  gboolean greeting, asked, dropped, forced;
 
   g_mutex_lock (&self->lock);
   status = self->status;
   greeting = self->greeting && !greeted;
   asked = self->asked;
+  forced = self->stage >= COPROC_STOP_KILL;
   dropped = !asked && self->stage >= COPROC_STOP_TERM;
   if (self->broken != NULL)
     broken = g_error_copy (self->broken);
@@ -67,7 +68,7 @@ coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
       return g_steal_pointer (&broken);
     }
 
-  how = coproc_exit_describe (&status);
+  how = coproc_exit_describe (&status, forced);
   if (greeting && !asked && self->has_plugin && is_plugins_doing (&status))
     return g_error_new (COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
                         "%s died while loading the plugin: %s%s", name, how, last_words);

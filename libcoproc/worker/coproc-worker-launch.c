@@ -9,6 +9,9 @@
 #include "messenger/coproc-messenger-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
+#include "worker/coproc-launcher-private.h"
+#include "worker/coproc-offspring-private.h"
+#include "worker/coproc-worker-connect-private.h"
 
 /* The process has been reaped. Background thread. */
 static void
@@ -60,21 +63,35 @@ start_fds_close (StartFds *fds)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StartFds, start_fds_close)
 
+/* --- what is started --- */
+
+/* The protocol runs on standard input and output: no other descriptors would arrive. */
+static gboolean
+is_on_stdio (const CoprocWorkerSetup *setup)
+{
+  return setup->launcher != NULL && !coproc_launcher_get_passes_fds (setup->launcher);
+}
+
 /* The environment of the child, and in it where the protocol is. */
 static char **
-make_environment (const CoprocWorkerSetup *setup, gboolean has_memory)
+make_environment (const CoprocWorkerSetup *setup, gboolean has_memory, const char *mark)
 {
   char **environment = coproc_spawn_dup_environment (setup->environment);
   const char *fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD);
-  const char *all_fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD) ","
-                        G_STRINGIFY (COPROC_CHILD_MEMORY_FD);
 
-  return g_environ_setenv (environment, "COPROC_WORKER_FDS", has_memory ? all_fds : fds, TRUE);
+  if (is_on_stdio (setup))
+    fds = COPROC_WORKER_FDS_STDIO;
+  else if (has_memory)
+    fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD) ","
+          G_STRINGIFY (COPROC_CHILD_MEMORY_FD);
+
+  environment = g_environ_setenv (environment, COPROC_WORKER_FDS_VARIABLE, fds, TRUE);
+  return g_environ_setenv (environment, COPROC_MARK_VARIABLE, mark, TRUE);
 }
 
-/* The program and its arguments. (transfer full) NULL: there is no such program */
+/* The worker's own program and its arguments. (transfer full) NULL: there is no such program */
 static char **
-make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+make_command (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
 {
   g_autoptr (GStrvBuilder) argv = g_strv_builder_new ();
   g_autofree char *program = NULL;
@@ -82,7 +99,9 @@ make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error
 
   if (setup->command != NULL)
     {
-      program = g_find_program_in_path (setup->command[0]);
+      /* A launcher may look for it elsewhere. */
+      program = setup->launcher != NULL ? g_strdup (setup->command[0])
+                                        : g_find_program_in_path (setup->command[0]);
       if (program == NULL)
         {
           g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "There is no program '%s'",
@@ -104,15 +123,43 @@ make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error
   return g_strv_builder_end (argv);
 }
 
+/* What is started, with the launcher if there is one. (transfer full) NULL: there is no such program */
+static char **
+make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, char **environment, GError **error)
+{
+  static const char *const names[]
+      = { COPROC_WORKER_FDS_VARIABLE, COPROC_MARK_VARIABLE, "COPROC_PLUGIN_PATH", "COPROC_PLUGIN_TRUST" };
+  g_autoptr (GStrvBuilder) variables = g_strv_builder_new ();
+  g_auto (GStrv) command = make_command (self, setup, error);
+  g_auto (GStrv) list = NULL;
+
+  if (command == NULL || setup->launcher == NULL)
+    return g_steal_pointer (&command);
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const char *value = g_environ_getenv (environment, names[i]);
+      g_autofree char *variable = value != NULL ? g_strconcat (names[i], "=", value, NULL) : NULL;
+
+      if (variable != NULL)
+        g_strv_builder_add (variables, variable);
+    }
+  list = g_strv_builder_end (variables);
+
+  return coproc_launcher_wrap (setup->launcher, (const char *const *) list, (const char *const *) command,
+                               error);
+}
+
 static gboolean
 launch (CoprocWorkerRun *self,
         const CoprocWorkerSetup *setup,
         StartFds *fds,
+        const char *mark,
         GPid *pid,
         GError **error)
 {
-  g_auto (GStrv) environment = make_environment (setup, fds->memory >= 0);
-  g_auto (GStrv) argv = make_argv (self, setup, error);
+  g_auto (GStrv) environment = make_environment (setup, fds->memory >= 0, mark);
+  g_auto (GStrv) argv = make_argv (self, setup, environment, error);
   CoprocLaunch what = { .argv = (const char *const *) argv, .envp = (const char *const *) environment };
 
   if (argv == NULL)
@@ -123,9 +170,12 @@ launch (CoprocWorkerRun *self,
   what.memory_fd = fds->memory;
   what.stderr_fd = fds->stderr_pipe[1];
   what.keep_stdout = setup->inherit_stdout;
+  what.on_stdio = is_on_stdio (setup);
 
-  return setup->launcher->launch (setup->launcher, &what, pid, error);
+  return coproc_spawn (&what, pid, error);
 }
+
+/* --- what connects to it --- */
 
 /* A system that has no such memory now, or at all, is one where less is known after a death. */
 static void
@@ -136,6 +186,37 @@ share_memory (CoprocMessenger *messenger, StartFds *fds)
 
   if (memory != NULL)
     coproc_messenger_set_status (messenger, memory, FALSE);
+}
+
+/* A messenger on this side's ends of the pipes. */
+static gboolean
+connect_messenger (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GError **error)
+{
+  const int in_fd = g_steal_fd (&fds->from_worker[0]), out_fd = g_steal_fd (&fds->to_worker[1]);
+
+  if (is_on_stdio (setup))
+    {
+      self->messenger = coproc_messenger_new_on_stdio (setup->messenger_type, in_fd, out_fd, error);
+      return self->messenger != NULL;
+    }
+
+  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type, in_fd, out_fd, error);
+  if (self->messenger != NULL)
+    share_memory (self->messenger, fds);
+  return self->messenger != NULL;
+}
+
+/* Nothing has come from the worker for too long. Background thread. */
+static void
+on_silence (gpointer user_data)
+{
+  CoprocWorkerRun *self = user_data;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (!self->ended && self->broken == NULL)
+    self->broken = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED, "it was silent for %.1f s",
+                                (double) self->heartbeat_us / G_USEC_PER_SEC);
+  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
 }
 
 /* This side of what connects to a worker. */
@@ -160,11 +241,7 @@ prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, G
       if (self->tail == NULL)
         goto out;
     }
-  self->messenger
-      = coproc_messenger_new_unannounced (setup->messenger_type, g_steal_fd (&fds->from_worker[0]),
-                                          g_steal_fd (&fds->to_worker[1]), &local_error);
-  if (self->messenger != NULL)
-    share_memory (self->messenger, fds);
+  connect_messenger (self, setup, fds, &local_error);
 
 out:
   if (local_error != NULL)
@@ -177,20 +254,28 @@ gboolean
 coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
 {
   g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
+  const gboolean kills_orphans
+      = setup->launcher != NULL && coproc_launcher_get_kills_orphans (setup->launcher);
+  g_autofree char *mark = coproc_offspring_new_mark ();
   CoprocProcess *process;
   GPid pid;
 
+  self->heartbeat_us = is_on_stdio (setup) ? MAX (setup->heartbeat_us, 0) : 0;
   if (!prepare (self, setup, &fds, error))
     return FALSE;
   coproc_messenger_set_end_func (self->messenger, on_connection_ended,
                                  coproc_worker_run_ref (self),
                                  (GDestroyNotify) coproc_worker_run_unref);
-  if (!launch (self, setup, &fds, &pid, error))
+  if (self->heartbeat_us > 0)
+    coproc_messenger_set_heartbeat (self->messenger, self->heartbeat_us / COPROC_BEATS, self->heartbeat_us,
+                                    TRUE, on_silence, coproc_worker_run_ref (self),
+                                    (GDestroyNotify) coproc_worker_run_unref);
+  if (!launch (self, setup, &fds, mark, &pid, error))
     return FALSE;
   /* As long as this side has the worker's ends open their end cannot be seen. */
   start_fds_close (&fds);
 
-  process = coproc_process_new (pid);
+  process = coproc_process_new (pid, kills_orphans ? NULL : mark);
   g_mutex_lock (&self->lock);
   self->process = process;
   self->launched = TRUE;

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
 
 #define COPROC_DEFAULT_GRACE_US (2 * G_USEC_PER_SEC)
 #define COPROC_DEFAULT_START_TIMEOUT_US (10 * G_USEC_PER_SEC)
+#define COPROC_DEFAULT_HEARTBEAT_US (30 * G_USEC_PER_SEC)
 
 struct _CoprocWorkerResource
 {
@@ -35,6 +36,9 @@ struct _CoprocWorkerResource
   CoprocTransport transport;
   char **environment;            /* (nullable) */
   char *working_directory;       /* (nullable) */
+  CoprocLauncher *launcher;      /* (nullable) (owned) */
+  gint64 heartbeat_us;
+  GVariant *rlimits;             /* (nullable) (owned) */
   CoprocStderrMode stderr_mode;
   gboolean inherit_stdout;
 };

@@ -5,6 +5,8 @@
  */
 #include "worker/coproc-worker-resource-private.h"
 
+#include "worker/coproc-rlimits-private.h"
+
 typedef enum
 {
   PROP_PLUGIN = 1,
@@ -19,9 +21,12 @@ typedef enum
   PROP_WORKING_DIRECTORY,
   PROP_STDERR_MODE,
   PROP_INHERIT_STDOUT,
+  PROP_LAUNCHER,
+  PROP_HEARTBEAT_TIMEOUT,
+  PROP_RLIMITS,
 } WorkerProperty;
 
-static GParamSpec *props[PROP_INHERIT_STDOUT + 1];
+static GParamSpec *props[PROP_RLIMITS + 1];
 
 static void
 coproc_worker_resource_get_property (GObject *object,
@@ -71,6 +76,15 @@ coproc_worker_resource_get_property (GObject *object,
     case PROP_INHERIT_STDOUT:
       g_value_set_boolean (value, self->inherit_stdout);
       break;
+    case PROP_LAUNCHER:
+      g_value_set_boxed (value, self->launcher);
+      break;
+    case PROP_HEARTBEAT_TIMEOUT:
+      g_value_set_int64 (value, self->heartbeat_us);
+      break;
+    case PROP_RLIMITS:
+      g_value_set_variant (value, self->rlimits);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -102,6 +116,29 @@ take_working_directory (CoprocWorkerResource *self, const char *directory)
 
   g_free (self->working_directory);
   self->working_directory = g_strdup (directory);
+  return TRUE;
+}
+
+static gboolean
+take_launcher (CoprocWorkerResource *self, const GValue *value)
+{
+  if (self->launcher == g_value_get_boxed (value))
+    return FALSE;
+
+  g_clear_pointer (&self->launcher, coproc_launcher_unref);
+  self->launcher = g_value_dup_boxed (value);
+  return TRUE;
+}
+
+static gboolean
+take_rlimits (CoprocWorkerResource *self, GVariant *rlimits)
+{
+  if (self->rlimits == rlimits
+      || (self->rlimits != NULL && rlimits != NULL && g_variant_equal (self->rlimits, rlimits)))
+    return FALSE;
+
+  g_clear_pointer (&self->rlimits, g_variant_unref);
+  self->rlimits = rlimits != NULL ? g_variant_ref_sink (rlimits) : NULL;
   return TRUE;
 }
 
@@ -149,6 +186,15 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_INHERIT_STDOUT:
       changed = TAKE_IF_DIFFERENT (self->inherit_stdout, g_value_get_boolean (value));
+      break;
+    case PROP_LAUNCHER:
+      changed = take_launcher (self, value);
+      break;
+    case PROP_HEARTBEAT_TIMEOUT:
+      changed = TAKE_IF_DIFFERENT (self->heartbeat_us, g_value_get_int64 (value));
+      break;
+    case PROP_RLIMITS:
+      changed = take_rlimits (self, g_value_get_variant (value));
       break;
     case PROP_STATE:
     default:
@@ -276,6 +322,46 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
    * Since: 1.0
    */
   props[PROP_INHERIT_STDOUT] = g_param_spec_boolean ("inherit-stdout", NULL, NULL, FALSE, settable);
+  /**
+   * CoprocWorkerResource:launcher:
+   *
+   * The program that the next start starts the worker's process with; %NULL: the worker is started directly.
+   *
+   * The process that is watched, signalled and reaped is then the launcher's.
+   *
+   * Since: 1.0
+   */
+  props[PROP_LAUNCHER] = g_param_spec_boxed ("launcher", NULL, NULL, COPROC_TYPE_LAUNCHER, settable);
+  /**
+   * CoprocWorkerResource:heartbeat-timeout:
+   *
+   * How long, in microseconds, the other side may be silent where a launcher does not pass descriptors; -1 for
+   * ever. A worker that is silent for longer is killed, one whose host is ends itself, whatever its code does.
+   * The library speaks for a side that has nothing to say. Taken up by the next start.
+   *
+   * Since: 1.0
+   */
+  props[PROP_HEARTBEAT_TIMEOUT]
+      = g_param_spec_int64 ("heartbeat-timeout", NULL, NULL, -1, G_MAXINT64 / 2,
+                            COPROC_DEFAULT_HEARTBEAT_US, settable);
+  /**
+   * CoprocWorkerResource:rlimits:
+   *
+   * What the worker's process may use of the system, of type `a{st}`: `as`, bytes of its address space; `core`, bytes
+   * of a core file; `cpu`, seconds of CPU time; `nofile`, one more than the largest number of an open descriptor.
+   * They are set before the plugin is loaded, or when a command takes up its connection; %NULL for
+   * the host's. What a worker can be sure of it can also lower: this is no sandbox.
+   *
+   * A start fails with %COPROC_ERROR_FAILED for another key, with %COPROC_ERROR_LIMIT for a value that the system
+   * does not allow.
+   *
+   * ```python
+   * worker.set_property('rlimits', GLib.Variant('a{st}', {'as': 1 << 30, 'cpu': 60}))
+   * ```
+   *
+   * Since: 1.0
+   */
+  props[PROP_RLIMITS] = g_param_spec_variant ("rlimits", NULL, NULL, COPROC_RLIMITS_TYPE, NULL, settable);
 
   object_class->get_property = coproc_worker_resource_get_property;
   object_class->set_property = coproc_worker_resource_set_property;

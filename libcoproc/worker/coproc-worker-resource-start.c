@@ -7,6 +7,7 @@
 
 #include "coproc-error.h"
 #include "wire/coproc-limits-private.h"
+#include "worker/coproc-rlimits-private.h"
 
 /* What a start works with, so that the properties may change meanwhile. */
 typedef struct
@@ -15,6 +16,8 @@ typedef struct
   GVariant *arguments;         /* (nullable) */
   char **environment;
   char *working_directory;
+  CoprocLauncher *launcher;    /* (nullable) */
+  GVariant *rlimits;           /* (nullable) */
   char *label;                 /* for messages */
   CoprocWorkerSetup setup;     /* its strings are the object's and this one's */
   GError *error;               /* (nullable) what an asynchronous start has come to */
@@ -27,6 +30,8 @@ start_job_free (StartJob *job)
   g_clear_pointer (&job->arguments, g_variant_unref);
   g_strfreev (job->environment);
   g_free (job->working_directory);
+  g_clear_pointer (&job->launcher, coproc_launcher_unref);
+  g_clear_pointer (&job->rlimits, g_variant_unref);
   g_free (job->label);
   g_clear_error (&job->error);
   g_free (job);
@@ -53,6 +58,9 @@ check_mode_locked (CoprocWorkerResource *self, GError **error)
            && (self->environment != NULL || self->working_directory != NULL))
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                          "A thread has the environment and the working directory of its process");
+  else if (self->mode == COPROC_WORKER_MODE_THREAD && (self->launcher != NULL || self->rlimits != NULL))
+    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                         "Only a process has a launcher or resource limits");
   else if (self->mode == COPROC_WORKER_MODE_PROCESS
            && self->transport == COPROC_TRANSPORT_SHARED_MEMORY)
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
@@ -71,7 +79,8 @@ check_start_locked (CoprocWorkerResource *self, const char *label, GVariant *arg
 
   if (self->run != NULL && !coproc_worker_run_is_over (self->run))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE, "Worker %s is running already", label);
-  else if (!check_mode_locked (self, error))
+  else if (!check_mode_locked (self, error)
+           || (self->rlimits != NULL && !coproc_rlimits_check (self->rlimits, error)))
     return FALSE;
   else if (arguments != NULL && !g_variant_is_of_type (arguments, G_VARIANT_TYPE_VARDICT))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
@@ -97,7 +106,6 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
   if (arguments != NULL)
     job->arguments = g_variant_ref_sink (arguments);
   job->setup = (CoprocWorkerSetup) {
-    .launcher = &coproc_child_launcher,
     .plugin = self->plugin,
     .entry_point = self->entry_point,
     .command = (const char *const *) self->command,
@@ -124,6 +132,11 @@ start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
   job->setup.inherit_stdout = self->inherit_stdout;
   job->setup.grace_us = self->grace_us;
   job->setup.start_timeout_us = self->start_timeout_us;
+  job->setup.heartbeat_us = self->heartbeat_us;
+  if (self->launcher != NULL)
+    job->launcher = job->setup.launcher = coproc_launcher_ref (self->launcher);
+  if (self->rlimits != NULL)
+    job->rlimits = job->setup.rlimits = g_variant_ref (self->rlimits);
   g_mutex_unlock (&self->lock);
 
   if (previous != NULL)

@@ -112,6 +112,8 @@ coproc_worker_resource_finalize (GObject *object)
   g_clear_pointer (&self->function, coproc_worker_function_unref);
   g_strfreev (self->environment);
   g_free (self->working_directory);
+  g_clear_pointer (&self->launcher, coproc_launcher_unref);
+  g_clear_pointer (&self->rlimits, g_variant_unref);
   g_mutex_clear (&self->lock);
 
   G_OBJECT_CLASS (coproc_worker_resource_parent_class)->finalize (object);
@@ -167,6 +169,7 @@ coproc_worker_resource_init (CoprocWorkerResource *self)
   self->messenger_type = COPROC_TYPE_PRIORITY_MESSENGER;
   self->grace_us = COPROC_DEFAULT_GRACE_US;
   self->start_timeout_us = COPROC_DEFAULT_START_TIMEOUT_US;
+  self->heartbeat_us = COPROC_DEFAULT_HEARTBEAT_US;
   self->transport = COPROC_TRANSPORT_AUTO;
   self->stderr_mode = COPROC_STDERR_MODE_INHERIT;
 }

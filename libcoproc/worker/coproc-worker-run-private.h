@@ -6,6 +6,7 @@
 #pragma once
 
 #include "messenger/coproc-messenger.h"
+#include "worker/coproc-launcher.h"
 #include "worker/coproc-process-private.h"
 #include "worker/coproc-spawn-private.h"
 #include "worker/coproc-stderr-tail-private.h"
@@ -26,7 +27,7 @@ typedef struct
 typedef struct
 {
   CoprocWorkerMode mode;
-  const CoprocLauncher *launcher;  /* of processes */
+  CoprocLauncher *launcher;        /* (nullable) of processes */
   const char *plugin;              /* (nullable) NULL: `command` or `function` */
   const char *entry_point;
   const char *const *command;      /* (nullable) */
@@ -38,6 +39,8 @@ typedef struct
   gboolean inherit_stdout;
   gint64 grace_us;                 /* for the ends that nobody asked for */
   gint64 start_timeout_us;
+  gint64 heartbeat_us;             /* silence that is death, where the end of a stream is no proof */
+  GVariant *rlimits;               /* (nullable) of processes */
 } CoprocWorkerSetup;
 
 /* How far the library has gone to end a worker; it only goes on. */
@@ -67,6 +70,7 @@ struct _CoprocWorkerRun
   char *label;                     /* "plugin:entry-point", for messages */
   gboolean has_plugin;
   gint64 grace_us;
+  gint64 heartbeat_us;             /* 0: silence is no death */
   GMainContext *io;                /* (nullable) a user of the background thread until the process has
                                       ended; (mutex lock) from then on */
   CoprocStderrTail *tail;          /* (nullable) */

@@ -243,6 +243,10 @@ greet (CoprocWorkerRun *self,
   g_variant_dict_init (&extra, NULL);
   if (arguments != NULL)
     g_variant_dict_insert_value (&extra, "arguments", arguments);
+  if (setup->rlimits != NULL)
+    g_variant_dict_insert_value (&extra, "rlimits", setup->rlimits);
+  if (self->heartbeat_us > 0)
+    g_variant_dict_insert (&extra, "heartbeat", "t", (guint64) self->heartbeat_us);
 
   /* Where the worker is gone before it could be greeted, the reason is still to come. */
   if (!coproc_messenger_send_hello (self->messenger, g_variant_dict_end (&extra), &local_error)

@@ -81,7 +81,7 @@ serve (ThreadJob *job)
   if (messenger == NULL)
     return FALSE;
   coproc_messenger_set_status (messenger, job->memory, TRUE);
-  if (!coproc_worker_await_greeting (messenger, &arguments, &error))
+  if (!coproc_worker_await_greeting (messenger, NULL, &arguments, &error))
     return FALSE;
 
   if (job->function != NULL)

@@ -3,7 +3,7 @@
  *
  * A worker that is a program: answers each request with its payload until it is asked to end, and then
  * exits with the code that its arguments name, silently (without a goodbye) if they say so; with `bulk` it
- * first sends that many bytes.
+ * first sends that many bytes. Arguments of its command line are sent on the channel "argv" at the start.
  */
 #include <coproc.h>
 
@@ -23,7 +23,7 @@ serve (CoprocMessenger *messenger)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
   g_autoptr (GVariant) arguments = NULL;
   g_autoptr (GError) error = NULL;
@@ -43,6 +43,9 @@ main (void)
       g_variant_lookup (arguments, "bulk", "i", &n_bytes);
       g_variant_lookup (arguments, "silently", "b", &silently);
     }
+  if (argc > 1)
+    coproc_messenger_send_norequest (messenger, g_variant_new_strv ((const char *const *) argv + 1, argc - 1),
+                                     "argv", NULL);
   serve (messenger);
   if (n_bytes > 0)
     {

@@ -23,7 +23,7 @@ test_w5_exited (void)
   } ends[] = {
     { "code", 3, "exit code 3" },       { "code", 0, "exit code 0" },
     { "signal", SIGSEGV, "signal SEGV" }, { "signal", SIGABRT, "signal ABRT" },
-    { "signal", SIGKILL, "signal KILL (possibly out of memory)" },
+    { "signal", SIGKILL, "signal KILL, killed (possibly out of memory)" },
   };
 
   g_test_summary ("A death is told: by the failed call, with the last words, and by a signal");
