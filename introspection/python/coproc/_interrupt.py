@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""Python's signal handlers, and so Ctrl-C, run while a call of the library waits."""
+
+import atexit
+import sys
+import threading
+
+from gi.module import get_introspection_module
+
+_set_interrupt_func = get_introspection_module("Coproc").set_interrupt_func
+_MAIN_THREAD = threading.main_thread().ident
+
+raised = []  # what handlers have raised in a wait
+_installed = False
+
+
+def _run_handlers():
+    """Goes on when a signal has come: there Python runs the handlers that are due."""
+    ended = False
+    while True:
+        try:
+            yield ended
+            ended = False
+        except GeneratorExit:
+            return
+        except BaseException as error:
+            raised.append(error)
+            ended = True
+
+
+def install():
+    """For the main thread, the only one in which Python runs handlers."""
+    global _installed
+
+    if _installed or threading.get_ident() != _MAIN_THREAD:
+        return
+    _installed = True
+    handlers = _run_handlers()
+    next(handlers)
+    _set_interrupt_func(handlers.__next__)
+    atexit.register(_set_interrupt_func, None)
+
+
+def pop():
+    """What a handler has raised, or None. The library's override may have put itself in our place."""
+    if raised:
+        return raised.pop()
+    theirs = sys.modules.get("gi.overrides._coproc_interrupt")
+    return theirs.raised.pop() if theirs is not None and theirs.raised else None
