@@ -9,7 +9,7 @@ from dropin import Case, coproc, main
 
 NAMES = """
     PriorityMessenger MultiMessenger WorkerResource LegacyWorkerResource BaseWorkerProcess
-    PriorityQueue PriorityMultiQueue MultiQueue ChannelID Message
+    WorkerResourcePool Pool LazyPool PriorityQueue PriorityMultiQueue MultiQueue ChannelID Message
     MessageType DataMessage CloseRequestMessage EncounteredErrorMessage ResourceRequestedClose
     MessageNotRecognizedError WorkerIsAlreadyAliveError WorkerIsAlreadyDeadError WorkerIsDeadError
     MemoryInfoNotAvailableError SendPayloadType RecvPayloadType

@@ -238,9 +238,10 @@ class Worker(Case):
                 pass
 
         worker = self.started(target)
-        self.assertEqual(worker.messenger.receive_blocking(), "here")
+        self.until_dead(worker)
         with self.assertRaisesRegex(NameError, "LOCK"):
             worker.messenger.receive_blocking()
+        self.assertEqual(worker.messenger.receive_blocking(), "here")
 
     def test_await_available_beside_definitions(self):
         """What travels beside the messages wakes nobody up."""

@@ -42,6 +42,8 @@ _HOMES = {
     "queues": ("MultiQueue", "PriorityMultiQueue", "PriorityQueue"),
     "messenger": ("MultiMessenger", "PriorityMessenger"),
     "worker_resource": ("BaseWorkerProcess", "LegacyWorkerResource", "WorkerResource"),
+    "worker_resource_pool": ("WorkerResourcePool",),
+    "pool": ("LazyPool", "Pool"),
 
 }
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}

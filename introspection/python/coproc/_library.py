@@ -51,7 +51,7 @@ _CANCELLED = 19  # G_IO_ERROR_CANCELLED
 def translate(error, loads=None):
     """A GLib.Error as the exception to raise; with `loads` also one that an exception is in."""
     if error.domain == EXCEPTION_DOMAIN and loads is not None:
-        return _unpack_exception(error.message, loads)
+        return unpack_exception(error.message, loads)
     if error.domain != _DOMAIN:
         exception = exceptions.CoprocError(error.message)
     elif error.code == _CODE.CLOSE_REQUESTED:
@@ -94,7 +94,7 @@ def pack_exception(exception, dumps):
     )
 
 
-def _unpack_exception(text, loads):
+def unpack_exception(text, loads):
     name, message, trace, pickled = pickle.loads(b64decode(text.rpartition("\n")[2]))
     exception = None
     if pickled is not None:

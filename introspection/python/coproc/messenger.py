@@ -150,7 +150,10 @@ class MultiMessenger:
         priority = _INFINITY
         if self._by_priority:
             priority = _priority.of(payload if prioritised is None else prioritised)
-        self._send_data(self._codec.encode(payload), name, kind, priority)
+        return self._send_data(self._codec.encode(payload), name, kind, priority)
+
+    def _reply_data(self, data):
+        self._send_data(data, None, _REPLY, _INFINITY)
 
     def _send_data(self, data, name, kind, priority):
         """The number under which it was sent."""
@@ -288,6 +291,10 @@ class MultiMessenger:
                     raise
                 break
         return decoded
+
+    def _hold(self, name, message):
+        """Keeps a message that has left its queue for the next receive call."""
+        self._held.setdefault(name, collections.deque()).append(message)
 
     def _unhold(self, name):
         held = self._held.get(name)
