@@ -28,16 +28,30 @@ CoprocInvocation *coproc_invocation_new   (CoprocMessage *request);
 CoprocInvocation *coproc_invocation_ref   (CoprocInvocation *self);
 void              coproc_invocation_unref (CoprocInvocation *self);
 
+/* Messages that are linked by their `next`. */
+typedef struct
+{
+  CoprocMessage *first;      /* (nullable) (owned) */
+  CoprocMessage *last;       /* of the chain; meaningless when it is empty */
+} CoprocChain;
+
+static inline void
+coproc_chain_append (CoprocChain *self, CoprocMessage *message)
+{
+  message->next = NULL;
+  *(self->first != NULL ? &self->last->next : &self->first) = message;
+  self->last = message;
+}
+
 /* Messages in one order, by priority or by arrival. */
 typedef struct
 {
-  GAsyncQueue *arrived;      /* CoprocMessage, in order of arrival */
-  GArray *run;               /* (nullable) in priority order: what had arrived when nothing else was queued, sorted */
-  guint run_next;            /* of run: its first entry that is not yet popped */
+  GAsyncQueue *arrived;      /* chains in order of arrival: the first CoprocMessage of each */
+  CoprocChain run;           /* in the lane's order: what is taken next */
   GSequence *levels;         /* (nullable) in priority order: CoprocLevel, sorted: what has arrived while run lasts */
   GSequenceIter *last_level; /* (nullable) of levels: the one that was added to last */
   guint n_queued;            /* messages in all of them */
-  guint n_arrived;           /* in priority order: those of arrived, not sorted in yet */
+  gboolean unsorted;         /* there may be some in arrived */
 } CoprocLane;
 
 /* One per name and endpoint. Everything under the endpoint's lock; the GAsyncQueue's own lock is
@@ -75,7 +89,8 @@ typedef struct
 
 CoprocChannel *coproc_channel_new       (const char *name, gboolean by_priority);
 void           coproc_channel_free      (CoprocChannel *self);
-void           coproc_channel_push      (CoprocChannel *self, CoprocMessage *message); /* (transfer full) */
+/* Takes @n messages that came one behind the other, all of them replies or none. */
+void           coproc_channel_push      (CoprocChannel *self, const CoprocChain *chain, guint n);
 /* The next message, in the channel's order: (transfer full) (nullable). It counts nothing. */
 CoprocMessage *coproc_channel_pop       (CoprocChannel *self);
 /* The next reply (or error reply), past messages that are none: (transfer full) (nullable) */

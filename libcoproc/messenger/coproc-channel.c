@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * What arrives goes to the end of a GAsyncQueue. In order of arrival, messages are popped from its
- * head. In order of priority, all that has arrived is moved first: into a run, an array that is sorted
- * once, when nothing else is queued, else into a GSequence of levels, each of which is a queue in order
- * of arrival. All of a run has arrived before any of the levels, so it goes first inside one priority.
- * A level exists only while it has messages: memory follows what is queued.
+ * What arrives together goes to the end of a GAsyncQueue as one chain, and is taken from the run, a
+ * chain in the lane's order. In order of arrival, the next chain becomes the run when that is empty. In
+ * order of priority, all that has arrived is moved first: to the end of the run, sorted if nothing else is
+ * queued, else, unless it belongs there anyway, into a GSequence of levels, each of which is a queue in
+ * order of arrival. All of the run has arrived before any of the levels, so it goes first inside one
+ * priority. A level exists only while it has messages: memory follows what is queued.
  *
  * Replies have a lane of their own, so that they can be found among other messages; whichever lane's
  * first message has the lower priority value, or the lower serial, is the channel's next. Serials rise:
@@ -15,21 +16,12 @@
 
 #include <math.h>
 
-/* The messages of one priority; never empty. */
+/* The messages of one priority, in order of arrival; never empty. */
 typedef struct
 {
   double priority;
-  GQueue messages; /* CoprocMessage, in order of arrival */
+  CoprocChain messages;
 } CoprocLevel;
-
-typedef struct
-{
-  double priority;
-  CoprocMessage *message; /* (owned) */
-} CoprocRunEntry;
-
-#define RUN_ENTRY(self, i) (&g_array_index ((self)->run, CoprocRunEntry, (i)))
-#define MAX_IDLE_RUN 256 /* entries that an empty run may keep allocated */
 
 CoprocInvocation *
 coproc_invocation_new (CoprocMessage *request)
@@ -62,28 +54,90 @@ coproc_invocation_unref (CoprocInvocation *self)
   g_slice_free (CoprocInvocation, self);
 }
 
+/* --- chains --- */
+
+static CoprocMessage *
+chain_pop (CoprocChain *self)
+{
+  CoprocMessage *message = self->first;
+
+  self->first = message->next;
+  return message;
+}
+
+static void
+chain_free (gpointer first)
+{
+  CoprocChain chain = { .first = first };
+
+  while (chain.first != NULL)
+    coproc_message_unref (chain_pop (&chain));
+}
+
+/* Of equals, those of @a go first. */
+static CoprocMessage *
+merge (CoprocMessage *a, CoprocMessage *b)
+{
+  CoprocMessage *first, **end = &first;
+
+  while (a != NULL && b != NULL)
+    {
+      CoprocMessage **lower = a->priority <= b->priority ? &a : &b;
+
+      *end = *lower;
+      end = &(*lower)->next;
+      *lower = *end;
+    }
+  *end = a != NULL ? a : b;
+  return first;
+}
+
+/* Sorts a chain by priority; equals keep their order. */
+static void
+chain_sort (CoprocChain *self)
+{
+  CoprocMessage *sorted[32] = { NULL }; /* 2^i messages at place i, those that came first last */
+  CoprocMessage *all = NULL;
+
+  while (self->first != NULL)
+    {
+      CoprocMessage *part = chain_pop (self);
+      guint i;
+
+      part->next = NULL;
+      for (i = 0; sorted[i] != NULL; i++)
+        part = merge (g_steal_pointer (&sorted[i]), part);
+      sorted[i] = part;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (sorted); i++)
+    all = merge (sorted[i], all);
+
+  self->first = self->last = all;
+  while (self->last->next != NULL)
+    self->last = self->last->next;
+}
+
+/* --- lanes --- */
+
 static void
 level_free (gpointer data)
 {
   CoprocLevel *level = data;
 
-  g_queue_clear_full (&level->messages, (GDestroyNotify) coproc_message_unref);
+  chain_free (level->messages.first);
   g_free (level);
 }
 
 static void
 lane_init (CoprocLane *self)
 {
-  self->arrived = g_async_queue_new_full ((GDestroyNotify) coproc_message_unref);
+  self->arrived = g_async_queue_new_full (chain_free);
 }
 
 static void
 lane_clear (CoprocLane *self)
 {
-  if (self->run != NULL)
-    for (guint i = self->run_next; i < self->run->len; i++)
-      coproc_message_unref (RUN_ENTRY (self, i)->message);
-  g_clear_pointer (&self->run, g_array_unref);
+  chain_free (self->run.first);
   g_clear_pointer (&self->levels, g_sequence_free);
   g_clear_pointer (&self->arrived, g_async_queue_unref);
 }
@@ -120,6 +174,8 @@ ensure_level (CoprocLane *self, double priority)
   GSequenceIter *before, *place;
   CoprocLevel *level;
 
+  if (self->levels == NULL)
+    self->levels = g_sequence_new (level_free);
   if (self->last_level != NULL && is_place_of (self->last_level, priority))
     {
       before = self->last_level;
@@ -144,104 +200,120 @@ ensure_level (CoprocLane *self, double priority)
 
   level = g_new0 (CoprocLevel, 1);
   level->priority = priority;
-  g_queue_init (&level->messages);
   self->last_level = g_sequence_insert_before (place, level);
   return level;
 }
 
-static int
-compare_run_entries (gconstpointer a, gconstpointer b)
+static gboolean
+has_levels (CoprocLane *self)
 {
-  const CoprocRunEntry *left = a, *right = b;
-
-  return (left->priority > right->priority) - (left->priority < right->priority);
+  return self->levels != NULL && !g_sequence_is_empty (self->levels);
 }
 
-/* Makes a run of what has arrived. The queue's lock is held. */
+/* Adds @chain to the levels, but what can go behind the run. */
 static void
-fill_run (CoprocLane *self)
+sort_in (CoprocLane *self, CoprocChain *chain)
 {
-  gboolean sorted = TRUE;
-  CoprocRunEntry entry, last = { .priority = -INFINITY };
+  gboolean behind_run = !has_levels (self);
 
-  while ((entry.message = g_async_queue_try_pop_unlocked (self->arrived)) != NULL)
+  while (chain->first != NULL)
     {
-      entry.priority = entry.message->priority;
-      sorted = sorted && entry.priority >= last.priority;
-      g_array_append_val (self->run, entry);
-      last = entry;
+      CoprocMessage *message = chain_pop (chain);
+
+      behind_run = behind_run && message->priority >= self->run.last->priority;
+      if (behind_run)
+        coproc_chain_append (&self->run, message);
+      else
+        coproc_chain_append (&ensure_level (self, message->priority)->messages, message);
     }
-  if (!sorted)
-    g_array_sort (self->run, compare_run_entries); /* it is stable */
 }
 
-/* Moves what has arrived into the run or the levels. */
+static gboolean
+is_sorted (const CoprocChain *chain)
+{
+  for (const CoprocMessage *message = chain->first; message->next != NULL; message = message->next)
+    if (message->priority > message->next->priority)
+      return FALSE;
+  return TRUE;
+}
+
+/* Takes all that has arrived as one chain. */
+static CoprocChain
+take_arrived (CoprocLane *self)
+{
+  CoprocChain all = { NULL };
+  CoprocMessage *first;
+
+  g_async_queue_lock (self->arrived);
+  while ((first = g_async_queue_try_pop_unlocked (self->arrived)) != NULL)
+    {
+      *(all.first != NULL ? &all.last->next : &all.first) = first;
+      for (all.last = first; all.last->next != NULL; all.last = all.last->next)
+        ;
+    }
+  g_async_queue_unlock (self->arrived);
+  return all;
+}
+
+/* Moves what has arrived to its place. */
 static void
 sort_arrived (CoprocLane *self)
 {
-  CoprocMessage *message;
+  CoprocChain chain = take_arrived (self);
 
-  if (self->n_arrived == 0)
+  self->unsorted = FALSE;
+  if (chain.first == NULL)
     return;
-
-  self->n_arrived = 0;
-  if (self->levels == NULL)
+  if (self->run.first != NULL || has_levels (self))
     {
-      self->levels = g_sequence_new (level_free);
-      self->run = g_array_new (FALSE, FALSE, sizeof (CoprocRunEntry));
+      sort_in (self, &chain);
+      return;
     }
-
-  g_async_queue_lock (self->arrived);
-  if (self->run->len == 0 && g_sequence_is_empty (self->levels))
-    fill_run (self);
-  else
-    while ((message = g_async_queue_try_pop_unlocked (self->arrived)) != NULL)
-      g_queue_push_tail (&ensure_level (self, message->priority)->messages, message);
-  g_async_queue_unlock (self->arrived);
+  self->run = chain;
+  if (!is_sorted (&self->run))
+    chain_sort (&self->run);
 }
 
 /* The first level if it goes before the run, else NULL. */
 static GSequenceIter *
 first_level (CoprocLane *self)
 {
-  GSequenceIter *first = g_sequence_get_begin_iter (self->levels);
+  GSequenceIter *first;
   CoprocLevel *level;
 
-  if (g_sequence_iter_is_end (first))
+  if (!has_levels (self))
     return NULL;
 
+  first = g_sequence_get_begin_iter (self->levels);
   level = g_sequence_get (first);
-  if (self->run->len > 0 && RUN_ENTRY (self, self->run_next)->priority <= level->priority)
-    return NULL;
-  return first;
+  return self->run.first != NULL && self->run.first->priority <= level->priority ? NULL : first;
 }
 
-static CoprocMessage *
-pop_run (CoprocLane *self)
+/* Where the lane's next message is the first; the lane has any. @place: (out): the level's place, NULL: the run */
+static CoprocChain *
+next_chain (CoprocLane *self, gboolean by_priority, GSequenceIter **place)
 {
-  CoprocMessage *message = RUN_ENTRY (self, self->run_next)->message;
-
-  if (++self->run_next == self->run->len)
+  *place = NULL;
+  if (by_priority)
     {
-      self->run_next = 0;
-      if (self->run->len > MAX_IDLE_RUN)
-        {
-          g_array_unref (self->run);
-          self->run = g_array_new (FALSE, FALSE, sizeof (CoprocRunEntry));
-        }
-      else
-        g_array_set_size (self->run, 0);
+      if (self->unsorted)
+        sort_arrived (self);
+      *place = first_level (self);
     }
-  return message;
+  else if (self->run.first == NULL)
+    self->run.first = g_async_queue_try_pop (self->arrived);
+  return *place != NULL ? &((CoprocLevel *) g_sequence_get (*place))->messages : &self->run;
 }
 
 static CoprocMessage *
-pop_level (CoprocLane *self, GSequenceIter *place)
+lane_pop (CoprocLane *self, gboolean by_priority)
 {
-  CoprocLevel *level = g_sequence_get (place);
-  CoprocMessage *message = g_queue_pop_head (&level->messages);
+  GSequenceIter *place;
+  CoprocChain *chain = next_chain (self, by_priority, &place);
+  CoprocMessage *message = chain_pop (chain);
 
-  if (level->messages.length == 0)
+  self->n_queued--;
+  if (place != NULL && chain->first == NULL)
     {
       if (self->last_level == place)
         self->last_level = NULL;
@@ -250,48 +322,13 @@ pop_level (CoprocLane *self, GSequenceIter *place)
   return message;
 }
 
-static CoprocMessage *
-lane_pop (CoprocLane *self, gboolean by_priority)
-{
-  GSequenceIter *place;
-
-  if (by_priority && self->n_queued == 1 && self->n_arrived == 1)
-    {
-      self->n_arrived = 0; /* nothing to sort */
-      by_priority = FALSE;
-    }
-  self->n_queued--;
-  if (!by_priority)
-    return g_async_queue_try_pop (self->arrived);
-
-  sort_arrived (self);
-  place = first_level (self);
-  return place != NULL ? pop_level (self, place) : pop_run (self);
-}
-
 /* Only for a lane that has messages. */
 static CoprocMessage *
 lane_peek (CoprocLane *self, gboolean by_priority)
 {
-  CoprocMessage *message;
   GSequenceIter *place;
-  CoprocLevel *level;
 
-  if (!by_priority)
-    {
-      g_async_queue_lock (self->arrived);
-      message = g_async_queue_try_pop_unlocked (self->arrived);
-      g_async_queue_push_front_unlocked (self->arrived, message);
-      g_async_queue_unlock (self->arrived);
-      return message;
-    }
-
-  sort_arrived (self);
-  place = first_level (self);
-  if (place == NULL)
-    return RUN_ENTRY (self, self->run_next)->message;
-  level = g_sequence_get (place);
-  return g_queue_peek_head (&level->messages);
+  return next_chain (self, by_priority, &place)->first;
 }
 
 CoprocChannel *
@@ -322,14 +359,14 @@ coproc_channel_free (CoprocChannel *self)
 }
 
 void
-coproc_channel_push (CoprocChannel *self, CoprocMessage *message)
+coproc_channel_push (CoprocChannel *self, const CoprocChain *chain, guint n)
 {
-  CoprocLane *lane = coproc_message_is_reply (message) ? &self->replies : &self->others;
+  CoprocLane *lane = coproc_message_is_reply (chain->first) ? &self->replies : &self->others;
 
-  self->n_queued++;
-  lane->n_queued++;
-  lane->n_arrived++;
-  g_async_queue_push (lane->arrived, message);
+  self->n_queued += n;
+  lane->n_queued += n;
+  lane->unsorted = TRUE;
+  g_async_queue_push (lane->arrived, chain->first);
 }
 
 /* The lane that has the channel's next message; one of them must have any. */

@@ -113,6 +113,7 @@ struct _CoprocEndpoint
   /* (read_lock) */
   GMutex read_lock;
   GPtrArray *in_channels;        /* CoprocChannel by the peer's number, [0] is the default */
+  CoprocMessagePool message_pool;
   guint64 last_peer_serial;
   guint64 n_frames;              /* that have come in */
   gboolean got_hello;

@@ -19,6 +19,9 @@ typedef struct
   CoprocMessage *messages[BATCH_SIZE]; /* (owned) */
   CoprocChannel *channels[BATCH_SIZE];
   guint n;
+  CoprocChannel *chained;  /* (nullable) the channel of chain */
+  CoprocChain chain;       /* (owned) messages that go to its queue together, all replies or none */
+  guint n_chained;
   gsize n_frames;          /* in all batches of the pass */
   gsize budget;            /* bytes that may still be read */
   gboolean emptied;        /* the link has nothing more for now */
@@ -69,26 +72,45 @@ coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel)
     }
 }
 
-/* Takes @message. */
+/* Moves the chain to its channel's queue. */
 static void
-queue_message (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *message)
+queue_chain (CoprocEndpoint *self, Batch *batch)
 {
-  self->n_queued++;
-  self->queued_bytes += message->size;
-  coproc_channel_push (channel, message);
+  CoprocChannel *channel = g_steal_pointer (&batch->chained);
+
+  if (channel == NULL)
+    return;
+  self->n_queued += batch->n_chained;
+  coproc_channel_push (channel, &batch->chain, batch->n_chained);
+  batch->chain = (CoprocChain) { NULL };
+  batch->n_chained = 0;
   if (self->watch_any)
     coproc_endpoint_signal_watch_locked (self);
 
-  if (channel->receivers.length > 0)
+  while (channel->receivers.length > 0)
     {
       CoprocMessage *next = NULL;
       GError *error = NULL;
 
-      if (coproc_endpoint_pop_locked (self, channel, &next, &error))
-        coproc_op_complete_locked (g_queue_peek_head (&channel->receivers), next, error);
+      if (!coproc_endpoint_pop_locked (self, channel, &next, &error))
+        return;
+      coproc_op_complete_locked (g_queue_peek_head (&channel->receivers), next, error);
     }
-  else
+  if (channel->n_queued > 0)
     coproc_endpoint_set_ready_locked (self, channel);
+}
+
+/* Takes @message. */
+static void
+queue_message (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocMessage *message)
+{
+  if (batch->chained != channel
+      || coproc_message_is_reply (batch->chain.first) != coproc_message_is_reply (message))
+    queue_chain (self, batch);
+  batch->chained = channel;
+  coproc_chain_append (&batch->chain, message);
+  batch->n_chained++;
+  self->queued_bytes += message->size;
 }
 
 static void
@@ -112,7 +134,7 @@ settle_with (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocM
         }
       if (request.call == NULL)
         {
-          queue_message (self, request.channel, message);
+          queue_message (self, batch, channel, message);
           return;
         }
       if (message->kind == COPROC_FRAME_ERROR_REPLY)
@@ -149,9 +171,10 @@ batch_hand_over (CoprocEndpoint *self, Batch *batch)
       else if (message->reply_serial != 0)
         settle_with (self, batch, batch->channels[i], message);
       else
-        queue_message (self, batch->channels[i], message);
+        queue_message (self, batch, batch->channels[i], message);
     }
   batch->n = 0;
+  queue_chain (self, batch);
   coproc_endpoint_wake_locked (self);
   g_mutex_unlock (&self->lock);
 }
@@ -190,7 +213,7 @@ batch_add_message (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
       return;
     }
   self->last_peer_serial = frame->serial;
-  batch->messages[batch->n] = coproc_message_new_from_frame (frame, channel->name);
+  batch->messages[batch->n] = coproc_message_new_from_frame (&self->message_pool, frame, channel->name);
   batch->channels[batch->n] = channel;
   batch->n++;
 }
@@ -308,7 +331,9 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   if (self->transport == NULL)
     return 0;
 
-  batch.n = 0;
+  batch.n = batch.n_chained = 0;
+  batch.chained = NULL;
+  batch.chain = (CoprocChain) { NULL };
   batch.ended = batch.emptied = FALSE;
   batch.budget = mode == COPROC_PUMP_ALL ? COPROC_RECEIVE_ALL : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;

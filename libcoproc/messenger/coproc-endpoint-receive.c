@@ -8,13 +8,6 @@
 
 /* --- taking messages --- */
 
-static gboolean
-is_withdrawn_locked (CoprocEndpoint *self, CoprocMessage *message)
-{
-  return self->withdrawn != NULL && message->kind == COPROC_FRAME_REQUEST
-         && g_hash_table_remove (self->withdrawn, &message->serial);
-}
-
 /* The bookkeeping of a message that has left @channel's queue. */
 static void
 message_left_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *message)
@@ -34,6 +27,23 @@ message_left_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage
     }
 }
 
+/* The message that is next on @channel, past requests that the peer has withdrawn: (nullable) */
+static CoprocMessage *
+peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
+{
+  CoprocMessage *message;
+
+  while ((message = coproc_channel_peek (channel)) != NULL && self->withdrawn != NULL
+         && message->kind == COPROC_FRAME_REQUEST
+         && g_hash_table_remove (self->withdrawn, &message->serial))
+    {
+      coproc_channel_pop (channel);
+      message_left_locked (self, channel, message);
+      coproc_message_unref (message);
+    }
+  return message;
+}
+
 static gboolean
 take_locked (CoprocEndpoint  *self,
              CoprocChannel   *channel,
@@ -43,16 +53,12 @@ take_locked (CoprocEndpoint  *self,
 {
   CoprocMessage *next;
 
-  for (;;)
-    {
-      next = reply_only ? coproc_channel_pop_reply (channel) : coproc_channel_pop (channel);
-      if (next == NULL)
-        return FALSE;
-      message_left_locked (self, channel, next);
-      if (!is_withdrawn_locked (self, next))
-        break;
-      coproc_message_unref (next);
-    }
+  if (G_UNLIKELY (self->withdrawn != NULL) && !reply_only)
+    peek_locked (self, channel);
+  next = reply_only ? coproc_channel_pop_reply (channel) : coproc_channel_pop (channel);
+  if (next == NULL)
+    return FALSE;
+  message_left_locked (self, channel, next);
 
   channel->messages_received++;
   if (coproc_message_is_reply (next))
@@ -277,7 +283,7 @@ take_queued_locked (CoprocEndpoint *self, CoprocChannel *channel, gsize max, GPt
 {
   CoprocMessage *message;
 
-  while (messages->len < max && (message = coproc_channel_peek (channel)) != NULL
+  while (messages->len < max && (message = peek_locked (self, channel)) != NULL
          && message->kind != COPROC_FRAME_ERROR_REPLY
          && take_locked (self, channel, FALSE, &message, NULL))
     g_ptr_array_add (messages, message);

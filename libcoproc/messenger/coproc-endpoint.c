@@ -74,6 +74,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   coproc_wakeup_close (&self->notify);
   g_ptr_array_unref (self->hot);
   g_ptr_array_unref (self->in_channels);
+  coproc_message_pool_clear (&self->message_pool);
   coproc_pending_free (self->pending);
   g_hash_table_unref (self->channels);
   coproc_channel_free (self->default_channel);

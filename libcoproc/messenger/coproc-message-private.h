@@ -12,32 +12,49 @@ G_BEGIN_DECLS
 
 typedef struct _CoprocInvocation CoprocInvocation;
 
-/* Payloads up to this size are copied into the message's own block. */
+/* Payloads up to this size are copied into the message's own memory. */
 #define COPROC_MESSAGE_INLINE_SIZE COPROC_SLAB_COPY_SIZE
 
-/* Immutable after construction but for the two caches, which are set once, atomically, and the
- * invocation, which its endpoint's lock guards. */
+/* The memory of one message or of several that came together. It lives as long as one of them or
+ * something that was handed out of one. */
+typedef struct
+{
+  int n_holders;             /* (atomic) */
+} CoprocMessageBlock;
+
+/* Where received messages get their memory from: a block at a time, so that most of them cost no
+ * allocation. Its owner's lock guards it. */
+typedef struct
+{
+  CoprocMessageBlock *block; /* (nullable) (owned) the one that is being filled */
+  gsize used;                /* bytes of it */
+  int n_messages;            /* in it */
+} CoprocMessagePool;
+
+/* Immutable after construction but for the two caches, which are set once, atomically, and what the
+ * lock of its endpoint guards. */
 struct _CoprocMessage
 {
   gatomicrefcount ref_count;
-  gatomicrefcount block_count; /* of the memory: 1 for all references, 1 for each holder of the inline bytes */
-  gsize block_size;          /* bytes of the memory: this struct and the inline bytes behind it */
   guint8 kind;               /* CoprocFrameKind: NOREQUEST, REQUEST, REPLY or ERROR_REPLY */
   gboolean explicit_priority; /* made by coproc_message_new_full(), or received */
   double priority;
   guint64 serial;
   guint64 reply_serial;
   char *channel;             /* (nullable) GRefString, NULL: the default channel */
-  GVariant *variant;         /* cache (atomic) of the payload; set from birth unless bytes are raw */
-  GBytes *bytes;             /* cache (atomic) of a raw payload */
   gconstpointer data;        /* the payload's bytes when they are raw: received `ay`, or new_bytes() */
   gsize size;                /* the payload's size in bytes, also when it is no `ay` */
-  CoprocSlab *slab;          /* (nullable) (owned) where received data lies, NULL: in the trailing bytes */
+  CoprocMessageBlock *block; /* (owned) that it lies in */
+  GVariant *variant;         /* cache (atomic) of the payload; set from birth unless bytes are raw */
+  GBytes *bytes;             /* cache (atomic) of a raw payload */
+  CoprocSlab *slab;          /* (nullable) (owned) where received data lies, NULL: behind the message */
+  CoprocMessage *next;       /* (nullable) (endpoint lock) the one behind it in a queue, which owns both */
   CoprocInvocation *invocation; /* (nullable) (owned) (endpoint lock) what is owed for a request */
 };
 
 /* Makes the message that a decoded data frame tells of. @channel: (nullable) GRefString */
-CoprocMessage *coproc_message_new_from_frame (const CoprocFrame *frame, char *channel);
+CoprocMessage *coproc_message_new_from_frame (CoprocMessagePool *pool, const CoprocFrame *frame, char *channel);
+void           coproc_message_pool_clear     (CoprocMessagePool *pool);
 
 /* (transfer full): the payload, never floating; for `ay` received raw it is made now. */
 GVariant      *coproc_message_dup_payload    (CoprocMessage *self);

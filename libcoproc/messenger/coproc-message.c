@@ -66,17 +66,81 @@
 
 G_DEFINE_BOXED_TYPE (CoprocMessage, coproc_message, coproc_message_ref, coproc_message_unref)
 
-/* @inline_size: the bytes of payload that follow the struct */
-static CoprocMessage *
-message_alloc (gsize inline_size)
-{
-  const gsize block_size = sizeof (CoprocMessage) + inline_size;
-  CoprocMessage *self = g_slice_alloc (block_size);
+/* --- memory --- */
 
+/* Bytes of a block for several messages: some twenty small ones. One that is kept for long keeps it all. */
+#define BLOCK_SIZE 4096
+#define BLOCK_HEADER_SIZE 16
+/* A block that is being filled is held by so many more than it has messages. */
+#define POOL_HOLDS (1 << 30)
+
+static CoprocMessageBlock *
+block_new (gsize size, int n_holders)
+{
+  CoprocMessageBlock *self = g_malloc (size);
+
+  G_STATIC_ASSERT (sizeof *self <= BLOCK_HEADER_SIZE);
+  g_atomic_int_set (&self->n_holders, n_holders);
+  return self;
+}
+
+/* Who holds a block alone stays alone: it would have to hand out another hold. */
+static void
+block_release (gpointer data)
+{
+  CoprocMessageBlock *self = data;
+
+  if (g_atomic_int_get (&self->n_holders) == 1 || g_atomic_int_dec_and_test (&self->n_holders))
+    g_free (self);
+}
+
+void
+coproc_message_pool_clear (CoprocMessagePool *pool)
+{
+  CoprocMessageBlock *block = g_steal_pointer (&pool->block);
+  const int n_free = POOL_HOLDS - pool->n_messages;
+
+  if (block != NULL && g_atomic_int_add (&block->n_holders, -n_free) == n_free)
+    g_free (block);
+}
+
+static gpointer
+pool_alloc (CoprocMessagePool *pool, gsize size)
+{
+  gpointer place;
+
+  if (pool->block == NULL || pool->used + size > BLOCK_SIZE)
+    {
+      coproc_message_pool_clear (pool);
+      *pool = (CoprocMessagePool) { block_new (BLOCK_SIZE, POOL_HOLDS), BLOCK_HEADER_SIZE, 0 };
+    }
+  place = (guint8 *) pool->block + pool->used;
+  pool->used += size;
+  pool->n_messages++;
+  return place;
+}
+
+/* @pool: (nullable): NULL for a block of its own; @inline_size: the bytes of payload that follow the struct */
+static CoprocMessage *
+message_alloc (CoprocMessagePool *pool, gsize inline_size)
+{
+  const gsize size = (sizeof (CoprocMessage) + inline_size + 15) & ~(gsize) 15;
+  CoprocMessageBlock *block;
+  CoprocMessage *self;
+
+  if (pool != NULL && size <= BLOCK_SIZE / 4)
+    {
+      self = pool_alloc (pool, size);
+      block = pool->block;
+    }
+  else
+    {
+      block = block_new (BLOCK_HEADER_SIZE + size, 1);
+      self = (CoprocMessage *) ((guint8 *) block + BLOCK_HEADER_SIZE);
+    }
   memset (self, 0, sizeof *self);
-  self->block_size = block_size;
   g_atomic_ref_count_init (&self->ref_count);
-  g_atomic_ref_count_init (&self->block_count);
+  self->block = block;
   self->kind = COPROC_FRAME_NOREQUEST;
   self->priority = INFINITY;
   return self;
@@ -86,18 +150,6 @@ static guint8 *
 message_inline_data (CoprocMessage *self)
 {
   return (guint8 *) (self + 1);
-}
-
-/* The memory of a message outlives its last reference for as long as somebody has its inline bytes.
- * Once the last reference is gone nobody can hand out the bytes anew, so a lone holder stays alone. */
-static void
-message_release_block (gpointer data)
-{
-  CoprocMessage *self = data;
-
-  if (g_atomic_ref_count_compare (&self->block_count, 1)
-      || g_atomic_ref_count_dec (&self->block_count))
-    g_slice_free1 (self->block_size, self);
 }
 
 static void
@@ -117,9 +169,9 @@ message_hold_data (CoprocMessage *self, gpointer *owner, GDestroyNotify *notify)
     }
   else
     {
-      g_atomic_ref_count_inc (&self->block_count);
-      *owner = self;
-      *notify = message_release_block;
+      g_atomic_int_inc (&self->block->n_holders);
+      *owner = self->block;
+      *notify = block_release;
     }
 }
 
@@ -153,7 +205,7 @@ coproc_message_new (GVariant *payload)
 
   g_return_val_if_fail (payload != NULL, NULL);
 
-  self = message_alloc (0);
+  self = message_alloc (NULL, 0);
   self->variant = g_variant_ref_sink (payload);
   self->size = g_variant_get_size (payload);
   return self;
@@ -178,7 +230,7 @@ coproc_message_new_bytes (GBytes *bytes)
 
   g_return_val_if_fail (bytes != NULL, NULL);
 
-  self = message_alloc (0);
+  self = message_alloc (NULL, 0);
   self->bytes = g_bytes_ref (bytes);
   self->data = g_bytes_get_data (bytes, &self->size);
   return self;
@@ -214,11 +266,11 @@ coproc_message_new_full (GVariant *payload, const char *channel, double priority
 }
 
 CoprocMessage *
-coproc_message_new_from_frame (const CoprocFrame *frame, char *channel)
+coproc_message_new_from_frame (CoprocMessagePool *pool, const CoprocFrame *frame, char *channel)
 {
   gboolean is_raw = frame->variant == NULL;
   gboolean is_inline = is_raw && (frame->size <= COPROC_MESSAGE_INLINE_SIZE || frame->slab == NULL);
-  CoprocMessage *self = message_alloc (is_inline ? frame->size : 0);
+  CoprocMessage *self = message_alloc (pool, is_inline ? frame->size : 0);
 
   self->kind = frame->kind;
   self->explicit_priority = TRUE;
@@ -280,7 +332,8 @@ coproc_message_unref (CoprocMessage *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (!g_atomic_ref_count_dec (&self->ref_count))
+  /* who has the only reference stays alone */
+  if (!g_atomic_ref_count_compare (&self->ref_count, 1) && !g_atomic_ref_count_dec (&self->ref_count))
     return;
 
   g_clear_pointer (&self->channel, g_ref_string_release);
@@ -288,7 +341,7 @@ coproc_message_unref (CoprocMessage *self)
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_clear_pointer (&self->slab, coproc_slab_unref);
   g_clear_pointer (&self->invocation, coproc_invocation_unref);
-  message_release_block (self);
+  block_release (self->block);
 }
 
 /* Fills and returns the cache of a payload's bytes; only for an `ay`. */
@@ -333,8 +386,7 @@ coproc_message_get_payload (CoprocMessage *self)
   if (variant != NULL)
     return variant;
 
-  variant = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING,
-                                                          message_ensure_bytes (self), TRUE));
+  variant = g_variant_ref_sink (g_variant_new_from_bytes (COPROC_RAW_TYPE, message_ensure_bytes (self), TRUE));
   return message_fill_cache ((gpointer *) &self->variant, variant,
                              (GDestroyNotify) g_variant_unref);
 }
@@ -353,8 +405,7 @@ coproc_message_dup_payload (CoprocMessage *self)
     return g_variant_ref (coproc_message_get_payload (self));
 
   message_hold_data (self, &owner, &notify);
-  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, self->data,
-                                                      self->size, TRUE, notify, owner));
+  return g_variant_ref_sink (g_variant_new_from_data (COPROC_RAW_TYPE, self->data, self->size, TRUE, notify, owner));
 }
 
 GVariant *
@@ -383,7 +434,7 @@ coproc_message_get_bytes (CoprocMessage *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   variant = g_atomic_pointer_get (&self->variant);
-  if (variant != NULL && !g_variant_is_of_type (variant, G_VARIANT_TYPE_BYTESTRING))
+  if (variant != NULL && !g_variant_is_of_type (variant, COPROC_RAW_TYPE))
     return NULL;
 
   return message_ensure_bytes (self);

@@ -5,6 +5,15 @@
 
 #include <math.h>
 
+static void
+push_message (CoprocChannel *channel, CoprocMessage *message)
+{
+  CoprocChain chain = { NULL };
+
+  coproc_chain_append (&chain, message);
+  coproc_channel_push (channel, &chain, 1);
+}
+
 /* The serial tells the messages apart: it is their order of arrival. */
 static void
 push_kind (CoprocChannel *channel, CoprocFrameKind kind, guint64 serial, double priority)
@@ -16,7 +25,7 @@ push_kind (CoprocChannel *channel, CoprocFrameKind kind, guint64 serial, double 
     .data = "",
   };
 
-  coproc_channel_push (channel, coproc_message_new_from_frame (&frame, channel->name));
+  push_message (channel, coproc_message_new_from_frame (NULL, &frame, channel->name));
 }
 
 static void
@@ -120,6 +129,15 @@ compare_expected (gconstpointer a, gconstpointer b, gpointer user_data)
   return left->serial < right->serial ? -1 : left->serial > right->serial;
 }
 
+static void
+push_chain (CoprocChannel *channel, CoprocChain *chain, guint *n)
+{
+  if (*n > 0)
+    coproc_channel_push (channel, chain, *n);
+  *chain = (CoprocChain) { NULL };
+  *n = 0;
+}
+
 /* Random traffic against a model: a list that is searched for its least element. */
 static void
 test_model (gconstpointer user_data)
@@ -132,6 +150,8 @@ test_model (gconstpointer user_data)
   for (guint round = 0; round < 4000; round++)
     {
       guint n_pushes = g_test_rand_int_range (0, 12), n_pops = g_test_rand_int_range (0, 12);
+      CoprocChain chain = { NULL };
+      guint n_chained = 0;
 
       for (guint i = 0; i < n_pushes; i++)
         {
@@ -141,11 +161,17 @@ test_model (gconstpointer user_data)
             .priority = g_test_rand_int_range (0, n_priorities),
             .data = "",
           };
-          CoprocMessage *message = coproc_message_new_from_frame (&frame, NULL);
+          CoprocMessage *message = coproc_message_new_from_frame (NULL, &frame, NULL);
 
           g_sequence_insert_sorted (model, coproc_message_ref (message), compare_expected, NULL);
-          coproc_channel_push (channel, message);
+          /* chains of different lengths, of one lane each */
+          if (chain.first != NULL
+              && (coproc_message_is_reply (chain.first) != coproc_message_is_reply (message) || g_test_rand_bit ()))
+            push_chain (channel, &chain, &n_chained);
+          coproc_chain_append (&chain, message);
+          n_chained++;
         }
+      push_chain (channel, &chain, &n_chained);
       for (guint i = 0; i < n_pops; i++)
         {
           GSequenceIter *first = g_sequence_get_begin_iter (model);
@@ -222,7 +248,7 @@ test_keeps_nothing (void)
   while (channel->n_queued > 0)
     coproc_message_unref (coproc_channel_pop (channel));
   g_assert_true (g_sequence_is_empty (channel->others.levels));
-  g_assert_true (channel->others.run == NULL || channel->others.run->len == 0);
+  g_assert_null (channel->others.run.first);
   assert_empty (channel);
   coproc_channel_free (channel);
 }

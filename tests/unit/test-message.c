@@ -23,7 +23,7 @@ receive_raw (gsize size)
   };
 
   memset (slab->data, 'x', size);
-  return coproc_message_new_from_frame (&frame, NULL);
+  return coproc_message_new_from_frame (NULL, &frame, NULL);
 }
 
 static void
@@ -224,7 +224,7 @@ test_received_variant (void)
     .size = g_variant_get_size (payload),
     .variant = payload,
   };
-  CoprocMessage *message = coproc_message_new_from_frame (&frame, channel);
+  CoprocMessage *message = coproc_message_new_from_frame (NULL, &frame, channel);
 
   g_assert_true (coproc_message_get_channel (message) == channel);
   g_ref_string_release (channel);
@@ -256,7 +256,7 @@ test_kinds (void)
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     {
       CoprocFrame frame = { .kind = rows[i].kind, .data = "", .size = 0 };
-      g_autoptr(CoprocMessage) message = coproc_message_new_from_frame (&frame, NULL);
+      g_autoptr(CoprocMessage) message = coproc_message_new_from_frame (NULL, &frame, NULL);
 
       g_assert_cmpint (coproc_message_get_kind (message), ==, rows[i].expected);
     }
