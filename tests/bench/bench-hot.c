@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
  * The hot path, one operation at a time, in one thread with both ends: for instructions.py, which
- * counts what the functions named hot_* do under callgrind.
+ * counts what the functions named hot_* do under callgrind; --list tells of both.
  *
  *   bench-hot OPERATION ROUNDS
  *
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define HOT_SIZE 64    /* bytes of a payload */
-#define HOT_BATCH 256  /* messages of a round: a pipe takes them at once */
+#define HOT_BATCH 64   /* messages of a round: few, so that the background thread does not step in meanwhile */
 
 typedef struct
 {
@@ -29,6 +29,7 @@ typedef struct
 typedef struct
 {
   const char *name;
+  const char *symbol;          /* of measured */
   void (*before) (Hot *hot);   /* (nullable) */
   void (*measured) (Hot *hot);
   void (*after) (Hot *hot);    /* (nullable) */
@@ -284,19 +285,21 @@ hot_answer (Hot *hot)
   answer_requests (hot->near, hot->payload);
 }
 
+#define OPERATION(before, measured) #measured, before, measured
+
 static const Operation operations[] = {
-  { "send-bytes", NULL, hot_send_bytes, drain_far },
-  { "send-variant", NULL, hot_send_variant, drain_far },
-  { "send-text", NULL, hot_send_text, drain_far },
-  { "send-request", NULL, hot_send_request, serve_and_settle },
-  { "send-request-multiple", NULL, hot_send_request_multiple, serve_and_settle },
-  { "receive-message", fill_near, hot_receive_message, NULL },
-  { "receive-blocking", fill_near, hot_receive_blocking, NULL },
-  { "receive-blocking-text", fill_near_with_text, hot_receive_blocking, NULL },
-  { "receive-available", fill_near, hot_receive_available, NULL },
-  { "receive-messages", fill_near, hot_receive_messages, NULL },
-  { "receive-reply", request_and_serve, hot_receive_reply, NULL },
-  { "answer", request_from_far, hot_answer, settle_far },
+  { "send-bytes", OPERATION (NULL, hot_send_bytes), drain_far },
+  { "send-variant", OPERATION (NULL, hot_send_variant), drain_far },
+  { "send-text", OPERATION (NULL, hot_send_text), drain_far },
+  { "send-request", OPERATION (NULL, hot_send_request), serve_and_settle },
+  { "send-request-multiple", OPERATION (NULL, hot_send_request_multiple), serve_and_settle },
+  { "receive-message", OPERATION (fill_near, hot_receive_message), NULL },
+  { "receive-blocking", OPERATION (fill_near, hot_receive_blocking), NULL },
+  { "receive-blocking-text", OPERATION (fill_near_with_text, hot_receive_blocking), NULL },
+  { "receive-available", OPERATION (fill_near, hot_receive_available), NULL },
+  { "receive-messages", OPERATION (fill_near, hot_receive_messages), NULL },
+  { "receive-reply", OPERATION (request_and_serve, hot_receive_reply), NULL },
+  { "answer", OPERATION (request_from_far, hot_answer), settle_far },
 };
 
 int
@@ -309,7 +312,7 @@ main (int argc, char **argv)
   if (argc == 2 && strcmp (argv[1], "--list") == 0)
     {
       for (gsize i = 0; i < G_N_ELEMENTS (operations); i++)
-        puts (operations[i].name);
+        printf ("%s %s\n", operations[i].name, operations[i].symbol);
       return 0;
     }
   for (gsize i = 0; i < G_N_ELEMENTS (operations) && argc == 3; i++)

@@ -22,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 
-ROUNDS = 8
-BATCH = 256  # HOT_BATCH of bench-hot.c
+ROUNDS = 24
+WARM_UP = 4  # rounds that are not counted
+BATCH = 64  # HOT_BATCH of bench-hot.c
 SLACK = 1.10
 
 # What a call of each of these is counted as.
@@ -36,9 +37,9 @@ KINDS = {
 COLUMNS = ["instructions", *KINDS]
 
 
-def parse(path):
-    """The totals of a callgrind file: instructions, and the calls of each function."""
-    names, calls = {}, collections.Counter()
+def parse(path, calls):
+    """Adds up the calls of each function in a callgrind file. Returns: the instructions."""
+    names = {}
     total, callee = 0, None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -52,21 +53,25 @@ def parse(path):
                 calls[callee] += int(match[1])
             elif match := re.match(r"(?:summary|totals): (\d+)", line):
                 total = int(match[1])
-    return total, calls
+    return total
 
 
-def count(program, operation):
+def count(program, operation, function):
     """What one message of an operation costs."""
+    total, calls = 0, collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "callgrind")
+        # A file for each call of the function that is measured, which is all that is collected.
         subprocess.run(
-            ["valgrind", "--tool=callgrind", "--toggle-collect=hot_*", f"--callgrind-out-file={out}",
-             program, operation, str(ROUNDS)],
+            ["valgrind", "--tool=callgrind", f"--toggle-collect={function}",
+             f"--zero-before={function}", f"--dump-after={function}",
+             f"--callgrind-out-file={out}", program, operation, str(ROUNDS)],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120,
             # Each slice of GLib is an allocation, as it is in GLib 2.76 and later.
             env={**os.environ, "G_SLICE": "always-malloc"})
-        total, calls = parse(out)
-    n = ROUNDS * BATCH
+        for number in range(WARM_UP + 1, ROUNDS + 1):
+            total += parse(f"{out}.{number}", calls)
+    n = (ROUNDS - WARM_UP) * BATCH
     return {"instructions": round(total / n)} | {
         kind: round(sum(calls[name] for name in names) / n, 2) for kind, names in KINDS.items()}
 
@@ -104,8 +109,8 @@ def main():
         print("1..0 # SKIP valgrind is not installed")
         return 0
     operations = subprocess.run([options.program, "--list"], check=True, capture_output=True,
-                                text=True, timeout=60).stdout.split()
-    counts = {operation: count(options.program, operation) for operation in operations}
+                                text=True, timeout=60).stdout.splitlines()
+    counts = {line.split()[0]: count(options.program, *line.split()) for line in operations}
     if options.write:
         with open(options.write, "w", encoding="utf-8") as file:
             json.dump(counts, file, indent=2)
