@@ -261,6 +261,27 @@ coproc_fault_is_shimmed (void)
   return g_getenv ("COPROC_FAULT") != NULL;
 }
 
+guint
+coproc_fault_count_offspring (void)
+{
+  g_autofree char *mark = g_strdup_printf ("COPROC_WORKER_MARK=%d-", (int) getpid ());
+  g_autoptr(GDir) dir = g_dir_open ("/proc", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc", name, "environ", NULL);
+      g_autofree char *environment = NULL;
+      gsize size;
+
+      if (g_ascii_isdigit (*name) && g_file_get_contents (path, &environment, &size, NULL)
+          && memmem (environment, size, mark, strlen (mark)) != NULL)
+        n++;
+    }
+  return n;
+}
+
 gboolean
 coproc_fault_is_gone (GPid pid)
 {

@@ -7,7 +7,8 @@
  *
  * starts N workers of the plugin `hostile`, every second of them busy, prints their pids on a line,
  * and ends: "kill", "segv", "exit", "return", "exec", which becomes another program that lives on, or
- * "fork", which leaves a child that has all descriptors open.
+ * "fork", which leaves a child that has all descriptors open, or "stop", which does not end but is silent: there
+ * the protocol is on standard input and output.
  */
 #include <coproc.h>
 
@@ -19,12 +20,19 @@
 #define CHILD_SECONDS 60 /* a test that fails leaves nothing behind for longer */
 
 static CoprocWorkerResource *
-start_worker (const char *plugin, gboolean busy)
+start_worker (const char *plugin, gboolean busy, gboolean on_stdio)
 {
   CoprocWorkerResource *worker = coproc_worker_resource_new (plugin, "hostile");
   g_autoptr(GError) error = NULL;
   GVariantDict arguments;
 
+  if (on_stdio)
+    {
+      g_autoptr(CoprocLauncher) launcher
+        = coproc_launcher_new (NULL, COPROC_LAUNCHER_QUOTING_ARGV, FALSE, FALSE);
+
+      g_object_set (worker, "launcher", launcher, "heartbeat-timeout", (gint64) G_USEC_PER_SEC / 4, NULL);
+    }
   g_variant_dict_init (&arguments, NULL);
   if (busy)
     g_variant_dict_insert (&arguments, "do", "s", "busy");
@@ -43,6 +51,8 @@ end (const char *how)
       signal (SIGSEGV, SIG_DFL);
       raise (SIGSEGV);
     }
+  else if (strcmp (how, "stop") == 0)
+    raise (SIGSTOP);
   else if (strcmp (how, "exit") == 0)
     _exit (0);
   else if (strcmp (how, "exec") == 0)
@@ -69,7 +79,7 @@ main (int argc, char **argv)
   n_workers = atoi (argv[2]);
   for (int i = 0; i < n_workers; i++)
     {
-      CoprocWorkerResource *worker = start_worker (argv[1], i % 2 == 1);
+      CoprocWorkerResource *worker = start_worker (argv[1], i % 2 == 1, strcmp (argv[3], "stop") == 0);
 
       g_string_append_printf (pids, "%d ", (int) coproc_worker_resource_get_pid (worker));
     }

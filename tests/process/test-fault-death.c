@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Workers that die: of what, when, and how the host gets to know (faults A26, B1, B18, B31).
+ * Workers that die: of what, when, and how the host gets to know (faults A25, A26, B1, B18, B31).
  */
 #include "coproc-fault.h"
 
@@ -308,6 +308,41 @@ test_last_words (void)
   patient_bury (&patient);
 }
 
+/* --- A25 --- */
+
+typedef struct
+{
+  const char *instruction;
+  gboolean ends;           /* by itself, or by losing its connection */
+} Escape;
+
+static const Escape escapes[] = {
+  { "mask; fork-escape; pause", FALSE },
+  { "handle; fork-sleep; pause", FALSE },
+  { "closefrom 10; pause", TRUE },
+  { "closefrom 3; pause", TRUE },
+  { "closefrom 0; pause", TRUE },
+  { "daemonise", TRUE },
+  { "setsid; fork-sleep; exit 3", TRUE },
+  { "exec-escape; exec-escape; kill 9", TRUE },
+  { "exec-escape; pause", FALSE },
+};
+
+/* Whatever a worker does to be out of reach: its end is seen, and nothing of it stays. */
+static void
+test_escape (gconstpointer data)
+{
+  const Escape *escape = data;
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+
+  coproc_fault_start (worker, NULL);
+  coproc_fault_order (worker, escape->instruction);
+  if (escape->ends)
+    coproc_test_until (!coproc_worker_resource_is_alive (worker));
+  coproc_fault_release (worker);
+  coproc_test_until (coproc_fault_count_offspring () == 0);
+}
+
 /* --- A26 --- */
 
 /* A grandchild has inherited all that the worker had, and lives. */
@@ -332,9 +367,7 @@ test_grandchild (gconstpointer data)
   coproc_fault_assert_died (error, patient.pid, "exit code 3");
   patient_bury (&patient);
 
-  /* One that is still in the worker's group went with it. */
-  if (strcmp (instruction, "fork-sleep") != 0)
-    kill (pid, SIGKILL);
+  /* It went with the worker, wherever it had gone. */
   coproc_test_until (coproc_fault_is_gone (pid));
 }
 
@@ -354,7 +387,6 @@ test_grandchild_cut (void)
   coproc_fault_assert_died (error, patient.pid, "exit code 3");
   g_assert_nonnull (strstr (error->message, "cut after 2540 of 5040 bytes"));
   patient_bury (&patient);
-  kill (g_variant_get_int32 (grandchild), SIGKILL);
   coproc_test_until (coproc_fault_is_gone (g_variant_get_int32 (grandchild)));
 }
 
@@ -485,6 +517,12 @@ main (int argc, char **argv)
   coproc_test_init (&argc, &argv);
   add_matrix ();
   coproc_test_add ("/coproc/fault-death/last-words", test_last_words);
+  for (guint i = 0; i < G_N_ELEMENTS (escapes); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/coproc/fault-death/A25/%s", escapes[i].instruction);
+
+      coproc_test_add_data (g_strdelimit (path, "; ", '-'), &escapes[i], test_escape);
+    }
   coproc_test_add_data ("/coproc/fault-death/A26/grandchild", "fork-sleep", test_grandchild);
   coproc_test_add_data ("/coproc/fault-death/A26/escaped-grandchild", "fork-escape", test_grandchild);
   coproc_test_add ("/coproc/fault-death/A26/grandchild-cut", test_grandchild_cut);

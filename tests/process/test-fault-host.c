@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
  * The host's side: its death, many threads that spawn, and what it does with signals (faults B3, B5,
- * B7, B8).
+ * B6, B7, B8, B19).
  */
 #include "coproc-fault.h"
 
@@ -76,7 +76,7 @@ test_host_ends (gconstpointer data)
   g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 1), ==, 0);
   host = run_host (end, pids);
   start = g_get_monotonic_time ();
-  if (strcmp (end, "exec") != 0)
+  if (strcmp (end, "exec") != 0 && strcmp (end, "stop") != 0)
     coproc_test_until (coproc_fault_is_gone (host));
   start = g_get_monotonic_time ();
   coproc_test_until_ms (1000, count_alive (pids) == 0);
@@ -141,6 +141,29 @@ test_spawn_threads (void)
     threads[i] = g_thread_new ("spawner", spawn_many, &spawner);
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);
+}
+
+/* --- B6 --- */
+
+static gpointer
+spawn_one (gpointer data)
+{
+  coproc_fault_start (data, NULL);
+  return NULL;
+}
+
+/* The thread that starts a worker may end; the worker does not. */
+static void
+test_spawner_ends (void)
+{
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+  const gint64 end = g_get_monotonic_time () + G_USEC_PER_SEC / 2;
+
+  g_thread_join (g_thread_new ("spawner", spawn_one, worker));
+  do
+    coproc_fault_ping (worker);
+  while (g_get_monotonic_time () < end);
+  coproc_fault_release (worker);
 }
 
 /* --- B7 --- */
@@ -231,6 +254,41 @@ test_sigpipe (gconstpointer data)
   g_assert_cmpint (sigaction (SIGPIPE, &old_action, NULL), ==, 0);
 }
 
+/* --- B19 --- */
+
+/* Starts a worker of the same plugin and has it crash. */
+static void
+crash (CoprocWorkerMode mode)
+{
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+  g_autoptr(GError) error = NULL;
+  GPid pid;
+
+  g_object_set (worker, "mode", mode, NULL);
+  coproc_fault_start (worker, NULL);
+  pid = coproc_worker_resource_get_pid (worker);
+  coproc_fault_order (worker, "segv");
+  error = coproc_fault_receive_error (coproc_worker_resource_get_messenger (worker));
+  coproc_fault_assert_died (error, pid, "signal SEGV");
+  coproc_fault_release (worker);
+}
+
+static void
+test_crash (void)
+{
+  g_test_summary ("B19: the crash of a worker that is a thread is the host's, that of a process is not");
+
+  if (g_test_subprocess ())
+    {
+      crash (COPROC_WORKER_MODE_THREAD);
+      return;
+    }
+  crash (COPROC_WORKER_MODE_PROCESS);
+  g_test_trap_subprocess (NULL, 60 * G_USEC_PER_SEC, 0);
+  g_assert_false (g_test_trap_has_passed ());
+  g_assert_false (g_test_trap_reached_timeout ());
+}
+
 /* --- B8 --- */
 
 /* Kills, stops and joins workers while their status is not to be had, or may be taken by others. */
@@ -307,11 +365,14 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/fault-host/B3/return", "return", test_host_ends);
   coproc_test_add_data ("/coproc/fault-host/B3/exec", "exec", test_host_ends);
   coproc_test_add_data ("/coproc/fault-host/B3/fork", "fork", test_host_ends);
+  coproc_test_add_data ("/coproc/fault-host/B3/silent", "stop", test_host_ends);
   coproc_test_add ("/coproc/fault-host/B5/threads", test_spawn_threads);
+  coproc_test_add ("/coproc/fault-host/B6/spawner-ends", test_spawner_ends);
   coproc_test_add_data ("/coproc/fault-host/B7/default", GINT_TO_POINTER (SIGPIPE_DEFAULT), test_sigpipe);
   coproc_test_add_data ("/coproc/fault-host/B7/ignored", GINT_TO_POINTER (SIGPIPE_IGNORED), test_sigpipe);
   coproc_test_add_data ("/coproc/fault-host/B7/handled", GINT_TO_POINTER (SIGPIPE_HANDLED), test_sigpipe);
   coproc_test_add_data ("/coproc/fault-host/B7/blocked", GINT_TO_POINTER (SIGPIPE_BLOCKED), test_sigpipe);
+  coproc_test_add ("/coproc/fault-host/B19/crash", test_crash);
   coproc_test_add ("/coproc/fault-host/B8/ignored", test_sigchld_ignored);
   coproc_test_add ("/coproc/fault-host/B8/stolen", test_status_stolen);
   return g_test_run ();

@@ -84,28 +84,6 @@ new_launched (const Row *row, gboolean passes_fds)
   return worker;
 }
 
-/* Processes that were started for a worker of this one. */
-static guint
-count_marked (void)
-{
-  g_autofree char *mark = g_strdup_printf ("COPROC_WORKER_MARK=%d-", (int) getpid ());
-  g_autoptr (GDir) dir = g_dir_open ("/proc", 0, NULL);
-  const char *name;
-  guint n = 0;
-
-  while ((name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename ("/proc", name, "environ", NULL);
-      g_autofree char *environment = NULL;
-      gsize size;
-
-      if (g_ascii_isdigit (*name) && g_file_get_contents (path, &environment, &size, NULL)
-          && memmem (environment, size, mark, strlen (mark)) != NULL)
-        n++;
-    }
-  return n;
-}
-
 /* --- the object --- */
 
 static void
@@ -194,7 +172,7 @@ check_row (const Row *row, gboolean passes_fds)
     return;
   check_plugin (row, passes_fds);
   check_command (row, passes_fds);
-  coproc_test_until (count_marked () == 0);
+  coproc_test_until (coproc_fault_count_offspring () == 0);
 }
 
 static void
@@ -225,7 +203,7 @@ start_family (CoprocWorkerResource *worker)
 
       g_assert_no_error (error);
     }
-  g_assert_cmpuint (count_marked (), >=, 3);
+  g_assert_cmpuint (coproc_fault_count_offspring (), >=, 3);
 }
 
 /* Of whatever it dies, nothing stays: SIGKILL for the process that the host has started. */
@@ -241,7 +219,7 @@ check_killed (const Row *row, gboolean passes_fds)
   g_assert_no_errno (kill (pid, SIGKILL));
   error = coproc_fault_receive_error (coproc_worker_resource_get_messenger (worker));
   coproc_fault_assert_died (error, pid, "signal KILL, killed (possibly out of memory)");
-  coproc_test_until (count_marked () == 0);
+  coproc_test_until (coproc_fault_count_offspring () == 0);
   coproc_fault_release (worker);
 }
 
@@ -259,7 +237,7 @@ check_stopped (const Row *row, gboolean passes_fds)
   g_assert_true (coproc_worker_resource_stop (worker, SECOND / 10, &error));
   g_assert_no_error (error);
   g_assert_cmpint (g_get_monotonic_time () - start, <, coproc_fault_limit (45 * SECOND / 10));
-  coproc_test_until (count_marked () == 0);
+  coproc_test_until (coproc_fault_count_offspring () == 0);
   coproc_test_finalize (worker);
 }
 
@@ -294,7 +272,7 @@ test_kills_orphans (void)
   coproc_fault_release (worker);
   g_assert_false (coproc_fault_is_gone (g_variant_get_int32 (child)));
   g_assert_no_errno (kill (g_variant_get_int32 (child), SIGKILL));
-  coproc_test_until (count_marked () == 0);
+  coproc_test_until (coproc_fault_count_offspring () == 0);
 }
 
 /* --- errors --- */

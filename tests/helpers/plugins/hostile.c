@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -317,6 +318,71 @@ do_fork_escape (Hostile *self, gint64 number)
   fork_sleep (self, TRUE);
 }
 
+/* --- out of reach --- */
+
+static void
+do_mask (Hostile *self, gint64 number)
+{
+  sigset_t all;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, NULL);
+}
+
+static void
+ignore_signal (int signum)
+{
+}
+
+static void
+do_handle (Hostile *self, gint64 number)
+{
+  for (int signum = 1; signum < NSIG; signum++)
+    signal (signum, ignore_signal);
+}
+
+static void
+do_closefrom (Hostile *self, gint64 number)
+{
+  for (int fd = (int) number; fd < 256; fd++)
+    close (fd);
+}
+
+/* What a daemon does to be alone: two processes on, in a session of its own, with nothing open. */
+static void
+do_daemonise (Hostile *self, gint64 number)
+{
+  if (fork () > 0)
+    _exit (0);
+  setsid ();
+  if (fork () > 0)
+    _exit (0);
+  do_closefrom (self, 0);
+  alarm (GRANDCHILD_SECONDS);
+  do_pause (self, 0);
+}
+
+static void
+do_setsid (Hostile *self, gint64 number)
+{
+  setsid ();
+}
+
+/* A child in a session of its own that is another program by now. */
+static void
+do_exec_escape (Hostile *self, gint64 number)
+{
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    {
+      setsid ();
+      do_closefrom (self, 0);
+      execlp ("sleep", "sleep", G_STRINGIFY (GRANDCHILD_SECONDS), (char *) NULL);
+      _exit (127);
+    }
+}
+
 /* --- answers --- */
 
 static void
@@ -387,6 +453,18 @@ do_fds (Hostile *self, gint64 number)
   reply (self, g_variant_builder_end (&builder));
 }
 
+/* Those of core files, CPU time and open files. */
+static void
+do_limits (Hostile *self, gint64 number)
+{
+  struct rlimit core, cpu, nofile;
+
+  getrlimit (RLIMIT_CORE, &core);
+  getrlimit (RLIMIT_CPU, &cpu);
+  getrlimit (RLIMIT_NOFILE, &nofile);
+  reply (self, g_variant_new ("(ttt)", (guint64) core.rlim_cur, (guint64) cpu.rlim_cur, (guint64) nofile.rlim_cur));
+}
+
 static const Step steps[] = {
   { "segv", do_segv },
   { "abort", do_abort },
@@ -413,9 +491,16 @@ static const Step steps[] = {
   { "alloc", do_alloc },
   { "fork-sleep", do_fork_sleep },
   { "fork-escape", do_fork_escape },
+  { "mask", do_mask },
+  { "handle", do_handle },
+  { "closefrom", do_closefrom },
+  { "daemonise", do_daemonise },
+  { "setsid", do_setsid },
+  { "exec-escape", do_exec_escape },
   { "reply", do_reply },
   { "cut", do_cut },
   { "fds", do_fds },
+  { "limits", do_limits },
 };
 
 /* One step: a name, and for some a number behind it. */

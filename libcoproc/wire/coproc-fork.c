@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A process that forks.
+ */
+#include "wire/coproc-fork-private.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+static GMutex mutex;                         /* before all others */
+static GQueue guards[COPROC_FORK_N_RANKS];   /* (mutex) CoprocForkGuard links */
+
+static void
+tell (CoprocForkRank rank, CoprocForkStep step)
+{
+  for (GList *l = guards[rank].head; l != NULL; l = l->next)
+    {
+      /* the guard that the link is the beginning of */
+      CoprocForkGuard *guard = (CoprocForkGuard *) l;
+
+      guard->func (l->data, step);
+    }
+}
+
+static void
+prepare (void)
+{
+  g_mutex_lock (&mutex);
+  for (guint rank = 0; rank < COPROC_FORK_N_RANKS; rank++)
+    tell (rank, COPROC_FORK_PREPARE);
+}
+
+static void
+resume (CoprocForkStep step)
+{
+  for (guint rank = COPROC_FORK_N_RANKS; rank-- > 0;)
+    tell (rank, step);
+  g_mutex_unlock (&mutex);
+}
+
+static void
+resume_parent (void)
+{
+  resume (COPROC_FORK_PARENT);
+}
+
+static void
+resume_child (void)
+{
+  resume (COPROC_FORK_CHILD);
+}
+
+void
+coproc_fork_guard_add (CoprocForkGuard *self, CoprocForkRank rank, CoprocForkFunc func, gpointer object)
+{
+  static gsize registered;
+
+  G_STATIC_ASSERT (G_STRUCT_OFFSET (CoprocForkGuard, link) == 0);
+
+  if (g_once_init_enter (&registered))
+    {
+      pthread_atfork (prepare, resume_parent, resume_child);
+      g_once_init_leave (&registered, 1);
+    }
+
+  self->link.data = object;
+  self->rank = rank;
+  self->func = func;
+  g_mutex_lock (&mutex);
+  g_queue_push_tail_link (&guards[rank], &self->link);
+  g_mutex_unlock (&mutex);
+}
+
+void
+coproc_fork_guard_remove (CoprocForkGuard *self)
+{
+  g_mutex_lock (&mutex);
+  g_queue_unlink (&guards[self->rank], &self->link);
+  g_mutex_unlock (&mutex);
+}
+
+void
+coproc_fork_drop_fd (int fd)
+{
+  const int null_fd = fd >= 0 ? open ("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+
+  if (null_fd < 0)
+    return;
+  dup3 (null_fd, fd, O_CLOEXEC);
+  close (null_fd);
+}
