@@ -13,6 +13,7 @@
 
 #include "messenger/coproc-messenger-private.h"
 #include "messenger/coproc-pending-private.h"
+#include "wire/coproc-fork-private.h"
 #include "wire/coproc-shared-memory-private.h"
 #include "wire/coproc-transport-private.h"
 #include "wire/coproc-unix-private.h"
@@ -92,6 +93,7 @@ struct _CoprocEndpoint
   gboolean by_priority;
   GMainContext *context;         /* where signals are emitted */
   GWeakRef messenger;            /* thread-safe by itself */
+  CoprocForkGuard guard;         /* thread-safe by itself */
 
   /* set by connect(), immutable after it */
   CoprocTransportLink *transport;
@@ -127,6 +129,7 @@ struct _CoprocEndpoint
   char *cut;                     /* (nullable) what the end of the stream has cut */
   gboolean peer_is_deaf;         /* it reads no more: the rest of the output is given up */
   gboolean input_shut;
+  gboolean disowned;             /* it is the copy of another process's */
   gboolean close_requested;
   CoprocLimits limits;           /* what this side accepts */
   guint n_unacked;               /* settings sent that the peer has not acknowledged: until then it may
@@ -273,6 +276,9 @@ void            coproc_endpoint_enter_sync_locked (CoprocEndpoint *self);
 void            coproc_endpoint_leave_sync_locked (CoprocEndpoint *self);
 /* The background must read at once. (lock) */
 void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
+
+/* --- coproc-endpoint-fork.c --- */
+void            coproc_endpoint_fork       (gpointer object, CoprocForkStep step);
 
 /* --- coproc-endpoint-heartbeat.c --- */
 void            coproc_endpoint_set_heartbeat (CoprocEndpoint *self, gint64 interval_us, gint64 limit_us, gboolean pings, CoprocSilenceFunc func, gpointer data, GDestroyNotify notify);

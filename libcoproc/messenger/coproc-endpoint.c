@@ -48,6 +48,7 @@ coproc_endpoint_new (gboolean by_priority)
   self->pending = coproc_pending_new ();
   self->in_channels = g_ptr_array_new ();
   g_ptr_array_add (self->in_channels, self->default_channel);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_ENDPOINT, coproc_endpoint_fork, self);
   self->hot = g_ptr_array_new ();
   return self;
 }
@@ -66,6 +67,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
     return;
 
   g_assert (self->source == NULL && self->io == NULL);
+  coproc_fork_guard_remove (&self->guard);
   if (self->transport != NULL)
     self->transport->ops->free (self->transport);
   coproc_wakeup_close (&self->wakeup);
@@ -130,6 +132,9 @@ coproc_endpoint_is_over_locked (CoprocEndpoint *self)
 GError *
 coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self)
 {
+  if (self->disowned)
+    return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
+                                "The connection belongs to the process that has forked this one");
   if (self->end_error != NULL)
     return g_error_copy (self->end_error);
   return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The messenger is not connected");

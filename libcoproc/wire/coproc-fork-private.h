@@ -43,6 +43,9 @@ typedef struct
 void coproc_fork_guard_add    (CoprocForkGuard *self, CoprocForkRank rank, CoprocForkFunc func, gpointer object);
 void coproc_fork_guard_remove (CoprocForkGuard *self);
 
+/* A func for an object of which a child needs nothing but its lock, a GMutex. */
+void coproc_fork_keep_lock    (gpointer mutex, CoprocForkStep step);
+
 /* Of a COPROC_FORK_CHILD: what stands for a descriptor is nothing from now on, and the number stays taken. */
 void coproc_fork_drop_fd      (int fd);
 

@@ -82,6 +82,15 @@ coproc_fork_guard_remove (CoprocForkGuard *self)
 }
 
 void
+coproc_fork_keep_lock (gpointer object, CoprocForkStep step)
+{
+  if (step == COPROC_FORK_PREPARE)
+    g_mutex_lock (object);
+  else
+    g_mutex_unlock (object);
+}
+
+void
 coproc_fork_drop_fd (int fd)
 {
   const int null_fd = fd >= 0 ? open ("/dev/null", O_RDWR | O_CLOEXEC) : -1;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "wire/coproc-fork-private.h"
 #include "wire/coproc-unix-private.h"
 
 typedef struct
@@ -22,6 +23,24 @@ typedef struct
 static GMutex io_lock;
 static CoprocIo *io;   /* (mutex io_lock) */
 static guint io_users; /* (mutex io_lock) */
+
+/* A child has no background thread, and its copies of the users have none: the first new user gets one. */
+static void
+coproc_io_fork (gpointer object, CoprocForkStep step)
+{
+  if (step == COPROC_FORK_PREPARE)
+    {
+      g_mutex_lock (&io_lock);
+      return;
+    }
+
+  if (step == COPROC_FORK_CHILD)
+    {
+      io = NULL;
+      io_users = 0;
+    }
+  g_mutex_unlock (&io_lock);
+}
 
 static void
 coproc_io_free (CoprocIo *self)
@@ -76,7 +95,16 @@ coproc_io_start (GError **error)
 GMainContext *
 coproc_io_ref (GError **error)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&io_lock);
+  static CoprocForkGuard guard;
+  static gsize guarded;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
+  if (g_once_init_enter (&guarded))
+    {
+      coproc_fork_guard_add (&guard, COPROC_FORK_IO, coproc_io_fork, NULL);
+      g_once_init_leave (&guarded, 1);
+    }
+  locker = g_mutex_locker_new (&io_lock);
 
   if (io == NULL)
     {

@@ -121,6 +121,10 @@ gboolean coproc_stdio_write_preamble (int fd, GError **error);
 /* Two ends in one process. FALSE with error set: no descriptors are left. */
 gboolean coproc_memory_transport_new_pair (CoprocTransportLink **one, CoprocTransportLink **other, GError **error);
 
+/* In a child of the process whose link it is (see coproc-fork-private.h): it does nothing any more, and the connection
+ * is not held open by it. It is never freed. */
+void     coproc_transport_disown (CoprocTransportLink *self);
+
 /* Adds @variant (transfer full) to a list like that of a link, made on demand. */
 void     coproc_transport_spend (GPtrArray **spent, GVariant *variant);
 

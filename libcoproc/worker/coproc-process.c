@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "wire/coproc-fork-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
 #include "worker/coproc-offspring-private.h"
@@ -35,6 +36,8 @@ struct _CoprocProcess
   int pidfd;                   /* immutable once watched; -1: there is none */
   CoprocProcessExited exited;  /* immutable once watched */
   gpointer user_data;
+
+  CoprocForkGuard guard;       /* thread-safe by itself */
 
   GMutex lock;
   CoprocExit status;           /* (mutex lock) */
@@ -93,6 +96,23 @@ coproc_exit_describe (const CoprocExit *status, gboolean forced)
     }
 }
 
+/* A child of this process has no such child: it must not signal it. */
+static void
+coproc_process_fork (gpointer object, CoprocForkStep step)
+{
+  CoprocProcess *self = object;
+
+  if (step == COPROC_FORK_PREPARE)
+    {
+      g_mutex_lock (&self->lock);
+      return;
+    }
+
+  if (step == COPROC_FORK_CHILD)
+    self->status.kind = COPROC_EXIT_UNKNOWN;
+  g_mutex_unlock (&self->lock);
+}
+
 CoprocProcess *
 coproc_process_new (GPid pid, const char *mark)
 {
@@ -103,6 +123,7 @@ coproc_process_new (GPid pid, const char *mark)
   self->pid = pid;
   self->mark = g_strdup (mark);
   self->pidfd = -1;
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_process_fork, self);
 
   return self;
 }
@@ -120,6 +141,7 @@ coproc_process_unref (CoprocProcess *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  coproc_fork_guard_remove (&self->guard);
   coproc_clear_fd (&self->pidfd);
   g_mutex_clear (&self->lock);
   g_free (self->mark);

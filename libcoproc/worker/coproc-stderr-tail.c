@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "wire/coproc-fork-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
 
@@ -41,11 +42,33 @@ struct _CoprocStderrTail
   gpointer user_data;
   GDestroyNotify notify;
 
+  CoprocForkGuard guard;       /* thread-safe by itself */
+
   GMutex lock;
   GByteArray *kept;            /* (mutex lock) */
 };
 
 static void update_sources (CoprocStderrTail *self);
+
+/* What a child of this process has of it reads nothing. */
+static void
+coproc_stderr_tail_fork (gpointer object, CoprocForkStep step)
+{
+  CoprocStderrTail *self = object;
+
+  if (step == COPROC_FORK_PREPARE)
+    {
+      g_mutex_lock (&self->lock);
+      return;
+    }
+
+  if (step == COPROC_FORK_CHILD)
+    {
+      coproc_fork_drop_fd (self->fd);
+      self->io = NULL;
+    }
+  g_mutex_unlock (&self->lock);
+}
 
 CoprocStderrTail *
 coproc_stderr_tail_new (int fd, gboolean forward, GError **error)
@@ -70,6 +93,7 @@ coproc_stderr_tail_new (int fd, gboolean forward, GError **error)
   self->output = g_byte_array_new ();
   self->line = g_string_new (NULL);
   self->kept = g_byte_array_new ();
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_stderr_tail_fork, self);
 
   return self;
 }
@@ -89,6 +113,7 @@ coproc_stderr_tail_unref (CoprocStderrTail *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  coproc_fork_guard_remove (&self->guard);
   coproc_clear_fd (&self->fd);
   g_byte_array_unref (self->output);
   g_byte_array_unref (self->kept);

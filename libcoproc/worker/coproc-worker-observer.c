@@ -5,6 +5,8 @@
  */
 #include "worker/coproc-worker-observer-private.h"
 
+#include "wire/coproc-fork-private.h"
+
 #define EVENTS_PER_DISPATCH 64
 
 typedef enum
@@ -27,6 +29,7 @@ struct _CoprocWorkerObserver
   gatomicrefcount ref_count;
   GMainContext *context;   /* immutable (owned) */
   GWeakRef object;         /* thread-safe by itself */
+  CoprocForkGuard guard;   /* thread-safe by itself */
 
   GMutex lock;
   GQueue events;           /* (mutex lock) Event */
@@ -52,6 +55,7 @@ coproc_worker_observer_new (GObject *object)
   g_queue_init (&self->events);
   g_weak_ref_init (&self->object, object);
   self->context = g_main_context_ref_thread_default ();
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_fork_keep_lock, &self->lock);
 
   return self;
 }
@@ -69,6 +73,7 @@ coproc_worker_observer_unref (CoprocWorkerObserver *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  coproc_fork_guard_remove (&self->guard);
   g_queue_clear_full (&self->events, (GDestroyNotify) event_free);
   g_weak_ref_clear (&self->object);
   g_main_context_unref (self->context);

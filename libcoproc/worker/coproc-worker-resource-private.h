@@ -24,6 +24,7 @@ struct _CoprocWorkerResource
   char **command;                /* (nullable) */
   CoprocWorkerFunction *function; /* (nullable) (owned) */
   CoprocWorkerObserver *observer;
+  CoprocForkGuard guard;
 
   GMutex lock;
 

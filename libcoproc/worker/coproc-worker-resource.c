@@ -105,6 +105,7 @@ coproc_worker_resource_finalize (GObject *object)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
 
+  coproc_fork_guard_remove (&self->guard);
   coproc_worker_observer_unref (self->observer);
   g_free (self->plugin);
   g_free (self->entry_point);
@@ -164,6 +165,7 @@ static void
 coproc_worker_resource_init (CoprocWorkerResource *self)
 {
   g_mutex_init (&self->lock);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_WORKER, coproc_fork_keep_lock, &self->lock);
   self->observer = coproc_worker_observer_new (G_OBJECT (self));
   self->mode = COPROC_WORKER_MODE_PROCESS;
   self->messenger_type = COPROC_TYPE_PRIORITY_MESSENGER;

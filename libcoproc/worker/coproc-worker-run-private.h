@@ -6,6 +6,7 @@
 #pragma once
 
 #include "messenger/coproc-messenger.h"
+#include "wire/coproc-fork-private.h"
 #include "worker/coproc-launcher.h"
 #include "worker/coproc-process-private.h"
 #include "worker/coproc-spawn-private.h"
@@ -76,6 +77,7 @@ struct _CoprocWorkerRun
   CoprocStderrTail *tail;          /* (nullable) */
   CoprocProcess *process;          /* (nullable) NULL: not yet, or the worker is a thread */
 
+  CoprocForkGuard guard;           /* thread-safe by itself */
   GMutex lock;                     /* never held while anything else of the library is called but
                                       the process and the observer */
   GCond changed;                   /* state, stage or settling has changed */

@@ -32,6 +32,32 @@ static const guint8 legal_edges[][COPROC_WORKER_STATE_FAILED + 1] = {
   [COPROC_WORKER_STATE_FAILED] = { 0 },
 };
 
+/* In a child of this process it is a run that has ended, nobody there knows how. What the background thread
+ * had of it is lost. */
+static void
+coproc_worker_run_fork (gpointer object, CoprocForkStep step)
+{
+  CoprocWorkerRun *self = object;
+
+  if (step == COPROC_FORK_PREPARE)
+    {
+      g_mutex_lock (&self->lock);
+      return;
+    }
+
+  if (step == COPROC_FORK_CHILD && self->state != COPROC_WORKER_STATE_EXITED
+      && self->state != COPROC_WORKER_STATE_FAILED)
+    {
+      self->state = COPROC_WORKER_STATE_EXITED;
+      self->status = (CoprocExit) { COPROC_EXIT_UNKNOWN, -1 };
+      self->launched = self->greeting = self->settling = FALSE;
+      self->ended = TRUE;
+      self->stage_source = NULL;
+      self->io = NULL;
+    }
+  g_mutex_unlock (&self->lock);
+}
+
 CoprocWorkerRun *
 coproc_worker_run_new (CoprocWorkerObserver *observer)
 {
@@ -44,6 +70,7 @@ coproc_worker_run_new (CoprocWorkerObserver *observer)
   self->state = COPROC_WORKER_STATE_STARTING;
   self->greeting = TRUE;
   self->waits = g_ptr_array_new ();
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_RUN, coproc_worker_run_fork, self);
   coproc_worker_observer_tell_state (observer);
 
   return self;
@@ -64,6 +91,7 @@ coproc_worker_run_unref (CoprocWorkerRun *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  coproc_fork_guard_remove (&self->guard);
   uses_io = self->io != NULL;
   g_assert (self->messenger == NULL && self->stage_source == NULL && self->waits->len == 0);
   g_clear_pointer (&self->tail, coproc_stderr_tail_unref);

@@ -54,6 +54,33 @@ test('echo', () => {
     fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
 });
 
+test('launcher', () => {
+    const {Launcher, LauncherQuoting} = Coproc;
+    const launcher = Launcher.new(['sh', '-c', 'echo hello; eval "$0"'], LauncherQuoting.SHELL, false, false);
+    equal(launcher.get_argv_prefix(), ['sh', '-c', 'echo hello; eval "$0"']);
+    equal([launcher.get_quoting(), launcher.get_passes_fds(), launcher.get_kills_orphans()],
+        [LauncherQuoting.SHELL, false, false]);
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.launcher = launcher;
+    equal(worker.launcher.get_quoting(), LauncherQuoting.SHELL);
+    worker.start(null, null);
+    equal(worker.get_messenger().call(string('x'), null, -1, null).deepUnpack(), 'x');
+    truthy(worker.stop(5 * SECOND));
+    worker.launcher = Launcher.new(['no-such-launcher'], LauncherQuoting.ARGV, true, false);
+    fails(Coproc.Error.SPAWN, () => worker.start(null, null));
+});
+
+test('rlimits', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.rlimits = new GLib.Variant('a{st}', {nofile: 99});
+    worker.start(null, null);
+    const [, limits] = GLib.file_get_contents(`/proc/${worker.get_pid()}/limits`);
+    truthy(/Max open files +99 +99 /.test(new TextDecoder().decode(limits)));
+    truthy(worker.stop(5 * SECOND));
+    worker.rlimits = new GLib.Variant('a{st}', {tea: 1});
+    fails(Coproc.Error.FAILED, () => worker.start(null, null));
+});
+
 test('commands', () => {
     for (const line of GLib.getenv('COPROC_TEST_COMMANDS').split(';')) {
         const worker = WorkerResource.new_for_command(line.split(' '));

@@ -68,6 +68,62 @@ class Worker(Case):
         self.assertEqual(got, list(range(50)))
         self.assertEqual(messenger.call(string("x"), "c", -1).unpack(), "x")
 
+    def test_launcher(self):
+        launcher = Coproc.Launcher.new(["nice", "-n", "1"], Coproc.LauncherQuoting.ARGV, True, False)
+        self.assertEqual(launcher.get_argv_prefix(), ["nice", "-n", "1"])
+        self.assertEqual(launcher.get_quoting(), Coproc.LauncherQuoting.ARGV)
+        self.assertTrue(launcher.get_passes_fds())
+        self.assertFalse(launcher.get_kills_orphans())
+        self.worker.props.launcher = launcher
+        self.assertEqual(self.worker.props.launcher.get_argv_prefix(), ["nice", "-n", "1"])
+        self.assertEqual(self.start().call(string("nice"), None, -1).unpack(), "nice")
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, self.worker.get_pid()),
+                         os.getpriority(os.PRIO_PROCESS, 0) + 1)
+
+    def test_launcher_stdio(self):
+        script = 'echo "Welcome to nowhere"; eval "$0"'
+        launcher = Coproc.Launcher.new(["sh", "-c", script], Coproc.LauncherQuoting.SHELL, False, False)
+        for line in os.environ["COPROC_TEST_COMMANDS"].split(";"):
+            with self.subTest(line):
+                worker = Coproc.WorkerResource.new_for_command(line.split(" "))
+                worker.props.launcher = launcher
+                worker.props.heartbeat_timeout = 60 * SECOND
+                worker.start(None, None)
+                self.assertEqual(worker.get_messenger().call(string("x"), None, 30 * SECOND, None).unpack(), "x")
+                self.assertTrue(worker.join(30 * SECOND, None))
+                self.assertEqual(worker.get_exit_status(), 0)
+
+    def test_launcher_missing(self):
+        self.worker.props.launcher = Coproc.Launcher.new(["no-such-launcher"], Coproc.LauncherQuoting.ARGV,
+                                                         True, False)
+        self.assertFails(Coproc.Error.SPAWN, self.worker.start, None, None)
+        self.worker.props.launcher = None
+        self.start()
+
+    def test_rlimits(self):
+        self.worker.props.rlimits = GLib.Variant("a{st}", {"nofile": 99})
+        self.assertEqual(self.worker.props.rlimits.unpack(), {"nofile": 99})
+        self.start()
+        with open(f"/proc/{self.worker.get_pid()}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), r"Max open files +99 +99 ")
+        self.worker.stop(SECOND)
+        self.worker.props.rlimits = GLib.Variant("a{st}", {"tea": 1})
+        self.assertFails(Coproc.Error.FAILED, self.worker.start, None, None)
+
+    def test_fork(self):
+        messenger = self.start()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                messenger.call(string("x"), None, -1)
+            except GLib.Error as error:
+                if error.matches(Coproc.error_quark(), Coproc.Error.CLOSED) and not self.worker.is_alive():
+                    self.worker = None
+                    os._exit(7)
+            os._exit(1)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 7)
+        self.assertEqual(messenger.call(string("x"), None, -1).unpack(), "x")
+
     def test_commands(self):
         for line in os.environ["COPROC_TEST_COMMANDS"].split(";"):
             with self.subTest(line):

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 G_NORETURN static void
@@ -188,11 +189,11 @@ garble_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
   wait_for_ever ();
 }
 
-/* Leaves a process behind that holds everything it was given open. */
+/* Leaves a process behind that holds everything it was given open, which fork() would make it let go of. */
 static gboolean
 daemon_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
 {
-  pid_t pid = fork ();
+  pid_t pid = (pid_t) syscall (SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
   if (pid == 0)
     {
