@@ -33,3 +33,8 @@ G_DEFINE_ENUM_TYPE (CoprocStderrMode, coproc_stderr_mode,
 G_DEFINE_ENUM_TYPE (CoprocLauncherQuoting, coproc_launcher_quoting,
                     G_DEFINE_ENUM_VALUE (COPROC_LAUNCHER_QUOTING_ARGV, "argv"),
                     G_DEFINE_ENUM_VALUE (COPROC_LAUNCHER_QUOTING_SHELL, "shell"))
+
+G_DEFINE_ENUM_TYPE (CoprocRestartPolicy, coproc_restart_policy,
+                    G_DEFINE_ENUM_VALUE (COPROC_RESTART_POLICY_NEVER, "never"),
+                    G_DEFINE_ENUM_VALUE (COPROC_RESTART_POLICY_ON_FAILURE, "on-failure"),
+                    G_DEFINE_ENUM_VALUE (COPROC_RESTART_POLICY_ALWAYS, "always"))

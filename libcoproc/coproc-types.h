@@ -119,6 +119,23 @@ typedef enum
   COPROC_LAUNCHER_QUOTING_SHELL,
 } CoprocLauncherQuoting;
 
+/**
+ * CoprocRestartPolicy:
+ * @COPROC_RESTART_POLICY_NEVER: a worker that has ended stays so until it is started again
+ * @COPROC_RESTART_POLICY_ON_FAILURE: it is restarted when it has died, or ended with a failure
+ * @COPROC_RESTART_POLICY_ALWAYS: it is restarted whenever it has ended without being asked to
+ *
+ * Which ends of a worker are followed by a restart.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  COPROC_RESTART_POLICY_NEVER,
+  COPROC_RESTART_POLICY_ON_FAILURE,
+  COPROC_RESTART_POLICY_ALWAYS,
+} CoprocRestartPolicy;
+
 #define COPROC_TYPE_MESSAGE_KIND (coproc_message_kind_get_type ())
 COPROC_AVAILABLE_IN_1_0
 GType coproc_message_kind_get_type (void) G_GNUC_CONST;
@@ -142,5 +159,9 @@ GType coproc_stderr_mode_get_type (void) G_GNUC_CONST;
 #define COPROC_TYPE_LAUNCHER_QUOTING (coproc_launcher_quoting_get_type ())
 COPROC_AVAILABLE_IN_1_0
 GType coproc_launcher_quoting_get_type (void) G_GNUC_CONST;
+
+#define COPROC_TYPE_RESTART_POLICY (coproc_restart_policy_get_type ())
+COPROC_AVAILABLE_IN_1_0
+GType coproc_restart_policy_get_type (void) G_GNUC_CONST;
 
 G_END_DECLS

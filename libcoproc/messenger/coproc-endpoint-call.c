@@ -73,7 +73,7 @@ coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, 
   if (!channel->lost && !channel->lost_untouched)
     return FALSE;
 
-  reason = coproc_endpoint_copy_end_error_locked (self);
+  reason = g_error_copy (self->end_error);
   if (channel->lost)
     channel->lost = FALSE;
   else

@@ -91,7 +91,7 @@ struct _CoprocEndpoint
 
   /* immutable after construction */
   gboolean by_priority;
-  GMainContext *context;         /* where signals are emitted */
+  GMainContext *context;         /* where signals are emitted; immutable from connect() on */
   GWeakRef messenger;            /* thread-safe by itself */
   CoprocForkGuard guard;         /* thread-safe by itself */
 
@@ -126,6 +126,7 @@ struct _CoprocEndpoint
   GMutex lock;
   CoprocEndpointState state;
   GError *end_error;             /* set when ENDED or CLOSING */
+  GError *explanation;           /* (nullable) what those are told who come after the end */
   char *cut;                     /* (nullable) what the end of the stream has cut */
   gboolean peer_is_deaf;         /* it reads no more: the rest of the output is given up */
   gboolean input_shut;
@@ -212,7 +213,10 @@ gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, CoprocTranspor
 void            coproc_endpoint_share      (CoprocEndpoint *self);
 void            coproc_endpoint_close      (CoprocEndpoint *self);
 gboolean        coproc_endpoint_flush      (CoprocEndpoint *self, gint64 timeout_us, GError **error);
-void            coproc_endpoint_settle     (CoprocEndpoint *self, const GError *reason);
+/* Before it is connected. */
+void            coproc_endpoint_set_context (CoprocEndpoint *self, GMainContext *context);
+gboolean        coproc_endpoint_settle     (CoprocEndpoint *self, const GError *reason);
+void            coproc_endpoint_explain_end (CoprocEndpoint *self, const GError *reason);
 void            coproc_endpoint_set_end_func (CoprocEndpoint *self, CoprocEndFunc func, gpointer data, GDestroyNotify notify);
 GError         *coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self);
 gboolean        coproc_endpoint_is_over_locked (CoprocEndpoint *self); /* CLOSING or ENDED */

@@ -86,6 +86,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   g_queue_clear_full (&self->specials, (GDestroyNotify) g_error_free);
   g_queue_clear_full (&self->events, coproc_event_free);
   g_clear_error (&self->end_error);
+  g_clear_error (&self->explanation);
   g_free (self->cut);
   g_clear_pointer (&self->signal_source, g_source_unref);
   if (self->end_notify != NULL)
@@ -100,6 +101,15 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   g_cond_clear (&self->room);
   g_cond_clear (&self->arrived);
   g_free (self);
+}
+
+void
+coproc_endpoint_set_context (CoprocEndpoint *self, GMainContext *context)
+{
+  g_assert (self->state == COPROC_ENDPOINT_NEW);
+
+  g_main_context_unref (self->context);
+  self->context = g_main_context_ref (context);
 }
 
 gboolean
@@ -135,6 +145,8 @@ coproc_endpoint_copy_end_error_locked (CoprocEndpoint *self)
   if (self->disowned)
     return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED,
                                 "The connection belongs to the process that has forked this one");
+  if (self->explanation != NULL && self->state == COPROC_ENDPOINT_ENDED)
+    return g_error_copy (self->explanation);
   if (self->end_error != NULL)
     return g_error_copy (self->end_error);
   return g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The messenger is not connected");
@@ -261,7 +273,7 @@ coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEndFunc end_func, cons
     coproc_endpoint_tidy (self);
 }
 
-void
+gboolean
 coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
 {
   g_autoptr (GError) full = NULL;
@@ -290,6 +302,16 @@ coproc_endpoint_settle (CoprocEndpoint *self, const GError *reason)
   g_mutex_unlock (&self->lock);
 
   coproc_endpoint_tidy (self);
+  return full != NULL;
+}
+
+void
+coproc_endpoint_explain_end (CoprocEndpoint *self, const GError *reason)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_clear_error (&self->explanation);
+  self->explanation = g_error_copy (reason);
 }
 
 void

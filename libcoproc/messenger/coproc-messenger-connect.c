@@ -9,10 +9,15 @@
 /* --- construction --- */
 
 CoprocMessenger *
-coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error)
+coproc_messenger_new_for_transport (GType                 messenger_type,
+                                    GMainContext         *context,
+                                    CoprocTransportLink  *transport,
+                                    GError              **error)
 {
   g_autoptr (CoprocMessenger) self = g_object_new (messenger_type, NULL);
 
+  if (context != NULL)
+    coproc_endpoint_set_context (coproc_messenger_get_endpoint (self), context);
   if (!coproc_endpoint_connect (coproc_messenger_get_endpoint (self), transport, error))
     return NULL;
   return g_steal_pointer (&self);
@@ -20,26 +25,39 @@ coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *t
 
 /* On @transport, or nothing at all when there is none. */
 static CoprocMessenger *
-new_for_transport_on (GType messenger_type, CoprocTransportLink *transport, int in_fd, int out_fd, GError **error)
+new_for_transport_on (GType                 messenger_type,
+                      GMainContext         *context,
+                      CoprocTransportLink  *transport,
+                      int                   in_fd,
+                      int                   out_fd,
+                      GError              **error)
 {
   if (transport != NULL)
-    return coproc_messenger_new_for_transport (messenger_type, transport, error);
+    return coproc_messenger_new_for_transport (messenger_type, context, transport, error);
   coproc_clear_fd (&in_fd);
   coproc_clear_fd (&out_fd);
   return NULL;
 }
 
 CoprocMessenger *
-coproc_messenger_new_unannounced (GType messenger_type, int in_fd, int out_fd, GError **error)
+coproc_messenger_new_unannounced (GType          messenger_type,
+                                  GMainContext  *context,
+                                  int            in_fd,
+                                  int            out_fd,
+                                  GError       **error)
 {
-  return new_for_transport_on (messenger_type, coproc_pipe_transport_new (in_fd, out_fd, error), in_fd,
+  return new_for_transport_on (messenger_type, context, coproc_pipe_transport_new (in_fd, out_fd, error), in_fd,
                                out_fd, error);
 }
 
 CoprocMessenger *
-coproc_messenger_new_on_stdio (GType messenger_type, int in_fd, int out_fd, GError **error)
+coproc_messenger_new_on_stdio (GType          messenger_type,
+                               GMainContext  *context,
+                               int            in_fd,
+                               int            out_fd,
+                               GError       **error)
 {
-  return new_for_transport_on (messenger_type, coproc_stdio_transport_new (in_fd, out_fd, error), in_fd,
+  return new_for_transport_on (messenger_type, context, coproc_stdio_transport_new (in_fd, out_fd, error), in_fd,
                                out_fd, error);
 }
 
@@ -69,7 +87,7 @@ coproc_messenger_new_for_fds (GType messenger_type, int in_fd, int out_fd, GErro
   g_return_val_if_fail (in_fd >= 0 && out_fd >= 0, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  self = coproc_messenger_new_unannounced (messenger_type, in_fd, out_fd, error);
+  self = coproc_messenger_new_unannounced (messenger_type, NULL, in_fd, out_fd, error);
   if (self != NULL)
     coproc_messenger_send_hello (self, NULL, NULL); /* a peer that is gone may have left messages */
   return g_steal_pointer (&self);
@@ -195,10 +213,16 @@ coproc_messenger_take_last_words (CoprocMessenger *self)
   return endpoint->peer_hello != NULL;
 }
 
-void
+gboolean
 coproc_messenger_settle (CoprocMessenger *self, const GError *reason)
 {
-  coproc_endpoint_settle (coproc_messenger_get_endpoint (self), reason);
+  return coproc_endpoint_settle (coproc_messenger_get_endpoint (self), reason);
+}
+
+void
+coproc_messenger_explain_end (CoprocMessenger *self, const GError *reason)
+{
+  coproc_endpoint_explain_end (coproc_messenger_get_endpoint (self), reason);
 }
 
 GCancellable *

@@ -16,14 +16,15 @@ void             coproc_messenger_fix_discipline   (CoprocMessenger *self, gbool
 
 /* --- how a worker and its host meet (worker/) --- */
 
-/* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). */
-CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, int in_fd, int out_fd, GError **error);
+/* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). Its signals
+ * are emitted in @context, NULL: the thread-default one of now. */
+CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, GMainContext *context, int in_fd, int out_fd, GError **error);
 
 /* The same with a peer whose output may have other things in front. */
-CoprocMessenger *coproc_messenger_new_on_stdio     (GType messenger_type, int in_fd, int out_fd, GError **error);
+CoprocMessenger *coproc_messenger_new_on_stdio     (GType messenger_type, GMainContext *context, int in_fd, int out_fd, GError **error);
 
 /* The same on a link that the messenger takes, also when this fails. */
-CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, CoprocTransportLink *transport, GError **error);
+CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, GMainContext *context, CoprocTransportLink *transport, GError **error);
 
 /* Sends this side's HELLO with @extra (a{sv}, nullable, floating consumed) beside the usual fields.
  * Every message sent before it would be refused. */
@@ -65,8 +66,12 @@ gboolean         coproc_messenger_take_last_words  (CoprocMessenger *self);
 
 /* The peer is known to be gone: takes in everything that is still in the link (whatever the limits;
  * it is bounded by what a link can hold), then ends the connection with @reason: every outstanding
- * request, every waiting call. Nothing when it had ended with a GOODBYE or by close(). Any thread. */
-void             coproc_messenger_settle           (CoprocMessenger *self, const GError *reason);
+ * request, every waiting call. Returns: FALSE, and has done nothing, when it had ended with a GOODBYE or by
+ * close(). Any thread. */
+gboolean         coproc_messenger_settle           (CoprocMessenger *self, const GError *reason);
+
+/* The connection has ended; whoever tries to use it from now on fails with @reason. Any thread. */
+void             coproc_messenger_explain_end      (CoprocMessenger *self, const GError *reason);
 
 /* After coproc_messenger_close(): waits until everything is written. FALSE: TIMED_OUT, or the peer is gone. */
 gboolean         coproc_messenger_flush            (CoprocMessenger *self, gint64 timeout_us, GError **error);

@@ -24,6 +24,7 @@ typedef void (*CoprocForkFunc) (gpointer object, CoprocForkStep step);
 typedef enum
 {
   COPROC_FORK_WORKER,
+  COPROC_FORK_SUPERVISOR,
   COPROC_FORK_RUN,
   COPROC_FORK_PART,     /* what a run locks inside its own lock */
   COPROC_FORK_ENDPOINT,

@@ -265,7 +265,7 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
     return NULL;
   if (fds.memory >= 0 && (memory = coproc_shared_memory_open (fds.memory, error)) == NULL)
     return NULL;
-  messenger = coproc_messenger_new_unannounced (messenger_type, fds.in, fds.out, error);
+  messenger = coproc_messenger_new_unannounced (messenger_type, NULL, fds.in, fds.out, error);
   if (messenger == NULL)
     return NULL;
   if (memory != NULL)

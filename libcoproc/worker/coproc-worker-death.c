@@ -69,7 +69,7 @@ coproc_worker_run_make_death (CoprocWorkerRun *self, gboolean greeted)
     }
 
   how = coproc_exit_describe (&status, forced);
-  if (greeting && !asked && self->has_plugin && is_plugins_doing (&status))
+  if (greeting && !asked && self->setup->plugin != NULL && is_plugins_doing (&status))
     return g_error_new (COPROC_ERROR, COPROC_ERROR_PLUGIN_REFUSED,
                         "%s died while loading the plugin: %s%s", name, how, last_words);
 

@@ -9,6 +9,7 @@
 #include "messenger/coproc-messenger-private.h"
 #include "wire/coproc-io-private.h"
 #include "wire/coproc-unix-private.h"
+#include "worker/coproc-spawn-private.h"
 #include "worker/coproc-launcher-private.h"
 #include "worker/coproc-offspring-private.h"
 #include "worker/coproc-worker-connect-private.h"
@@ -34,7 +35,7 @@ on_connection_ended (const GError *error, gpointer user_data)
   if (error != NULL && !self->ended && self->broken == NULL)
     self->broken = g_error_copy (error);
   coproc_worker_run_stop_locked (self, error != NULL ? COPROC_STOP_KILL : COPROC_STOP_ASKED,
-                                 self->grace_us);
+                                 self->setup->grace_us);
 }
 
 static void
@@ -76,7 +77,7 @@ is_on_stdio (const CoprocWorkerSetup *setup)
 static char **
 make_environment (const CoprocWorkerSetup *setup, gboolean has_memory, const char *mark)
 {
-  char **environment = coproc_spawn_dup_environment (setup->environment);
+  char **environment = coproc_spawn_dup_environment ((const char *const *) setup->environment);
   const char *fds = G_STRINGIFY (COPROC_CHILD_IN_FD) "," G_STRINGIFY (COPROC_CHILD_OUT_FD);
 
   if (is_on_stdio (setup))
@@ -91,8 +92,9 @@ make_environment (const CoprocWorkerSetup *setup, gboolean has_memory, const cha
 
 /* The worker's own program and its arguments. (transfer full) NULL: there is no such program */
 static char **
-make_command (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+make_command (CoprocWorkerRun *self, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   g_autoptr (GStrvBuilder) argv = g_strv_builder_new ();
   g_autofree char *program = NULL;
   gboolean by_priority;
@@ -125,12 +127,13 @@ make_command (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **er
 
 /* What is started, with the launcher if there is one. (transfer full) NULL: there is no such program */
 static char **
-make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, char **environment, GError **error)
+make_argv (CoprocWorkerRun *self, char **environment, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   static const char *const names[]
       = { COPROC_WORKER_FDS_VARIABLE, COPROC_MARK_VARIABLE, "COPROC_PLUGIN_PATH", "COPROC_PLUGIN_TRUST" };
   g_autoptr (GStrvBuilder) variables = g_strv_builder_new ();
-  g_auto (GStrv) command = make_command (self, setup, error);
+  g_auto (GStrv) command = make_command (self, error);
   g_auto (GStrv) list = NULL;
 
   if (command == NULL || setup->launcher == NULL)
@@ -151,15 +154,11 @@ make_argv (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, char **environ
 }
 
 static gboolean
-launch (CoprocWorkerRun *self,
-        const CoprocWorkerSetup *setup,
-        StartFds *fds,
-        const char *mark,
-        GPid *pid,
-        GError **error)
+launch (CoprocWorkerRun *self, StartFds *fds, const char *mark, GPid *pid, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   g_auto (GStrv) environment = make_environment (setup, fds->memory >= 0, mark);
-  g_auto (GStrv) argv = make_argv (self, setup, environment, error);
+  g_auto (GStrv) argv = make_argv (self, environment, error);
   CoprocLaunch what = { .argv = (const char *const *) argv, .envp = (const char *const *) environment };
 
   if (argv == NULL)
@@ -190,17 +189,18 @@ share_memory (CoprocMessenger *messenger, StartFds *fds)
 
 /* A messenger on this side's ends of the pipes. */
 static gboolean
-connect_messenger (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GError **error)
+connect_messenger (CoprocWorkerRun *self, StartFds *fds, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   const int in_fd = g_steal_fd (&fds->from_worker[0]), out_fd = g_steal_fd (&fds->to_worker[1]);
 
   if (is_on_stdio (setup))
     {
-      self->messenger = coproc_messenger_new_on_stdio (setup->messenger_type, in_fd, out_fd, error);
+      self->messenger = coproc_messenger_new_on_stdio (setup->messenger_type, setup->context, in_fd, out_fd, error);
       return self->messenger != NULL;
     }
 
-  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type, in_fd, out_fd, error);
+  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type, setup->context, in_fd, out_fd, error);
   if (self->messenger != NULL)
     share_memory (self->messenger, fds);
   return self->messenger != NULL;
@@ -216,13 +216,14 @@ on_silence (gpointer user_data)
   if (!self->ended && self->broken == NULL)
     self->broken = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED, "it was silent for %.1f s",
                                 (double) self->heartbeat_us / G_USEC_PER_SEC);
-  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
+  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->setup->grace_us);
 }
 
 /* This side of what connects to a worker. */
 static gboolean
-prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, GError **error)
+prepare (CoprocWorkerRun *self, StartFds *fds, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   g_autoptr (GError) local_error = NULL;
   gboolean forward = setup->stderr_mode == COPROC_STDERR_MODE_INHERIT;
 
@@ -241,7 +242,7 @@ prepare (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, StartFds *fds, G
       if (self->tail == NULL)
         goto out;
     }
-  connect_messenger (self, setup, fds, &local_error);
+  connect_messenger (self, fds, &local_error);
 
 out:
   if (local_error != NULL)
@@ -251,8 +252,9 @@ out:
 }
 
 gboolean
-coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+coproc_worker_run_launch_process (CoprocWorkerRun *self, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   g_auto (StartFds) fds = { { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
   const gboolean kills_orphans
       = setup->launcher != NULL && coproc_launcher_get_kills_orphans (setup->launcher);
@@ -261,7 +263,7 @@ coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup
   GPid pid;
 
   self->heartbeat_us = is_on_stdio (setup) ? MAX (setup->heartbeat_us, 0) : 0;
-  if (!prepare (self, setup, &fds, error))
+  if (!prepare (self, &fds, error))
     return FALSE;
   coproc_messenger_set_end_func (self->messenger, on_connection_ended,
                                  coproc_worker_run_ref (self),
@@ -270,7 +272,7 @@ coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup
     coproc_messenger_set_heartbeat (self->messenger, self->heartbeat_us / COPROC_BEATS, self->heartbeat_us,
                                     TRUE, on_silence, coproc_worker_run_ref (self),
                                     (GDestroyNotify) coproc_worker_run_unref);
-  if (!launch (self, setup, &fds, mark, &pid, error))
+  if (!launch (self, &fds, mark, &pid, error))
     return FALSE;
   /* As long as this side has the worker's ends open their end cannot be seen. */
   start_fds_close (&fds);
@@ -278,11 +280,9 @@ coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup
   process = coproc_process_new (pid, kills_orphans ? NULL : mark);
   g_mutex_lock (&self->lock);
   self->process = process;
-  self->launched = TRUE;
-  if (self->broken != NULL) /* its first words were wrong, before there was a process to kill */
-    coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
+  coproc_worker_run_launched_locked (self);
   g_mutex_unlock (&self->lock);
-  if (self->tail != NULL && setup->stderr_mode == COPROC_STDERR_MODE_CAPTURE)
+  if (self->tail != NULL && self->setup->stderr_mode == COPROC_STDERR_MODE_CAPTURE)
     coproc_stderr_tail_start (self->tail, on_stderr_line,
                               coproc_worker_observer_ref (self->observer),
                               (GDestroyNotify) coproc_worker_observer_unref);

@@ -29,6 +29,7 @@ void                  coproc_worker_observer_mute         (CoprocWorkerObserver 
 
 void                  coproc_worker_observer_tell_state   (CoprocWorkerObserver *self);                         /* notify::state */
 void                  coproc_worker_observer_tell_exited  (CoprocWorkerObserver *self, int status, int signum); /* exited */
+void                  coproc_worker_observer_tell_restarted (CoprocWorkerObserver *self, guint count);              /* restarted */
 void                  coproc_worker_observer_tell_line    (CoprocWorkerObserver *self, const char *line);       /* stderr-line */
 
 G_END_DECLS

@@ -13,6 +13,7 @@ typedef enum
 {
   EVENT_STATE,
   EVENT_EXITED,
+  EVENT_RESTARTED,
   EVENT_LINE,
 } EventKind;
 
@@ -21,6 +22,7 @@ typedef struct
   EventKind kind;
   int status;
   int signum;
+  guint count;
   char *line;              /* (nullable) (owned) */
 } Event;
 
@@ -130,6 +132,8 @@ emit (GObject *object, Event *event)
     g_object_notify (object, "state");
   else if (object != NULL && event->kind == EVENT_EXITED)
     g_signal_emit_by_name (object, "exited", event->status, event->signum);
+  else if (object != NULL && event->kind == EVENT_RESTARTED)
+    g_signal_emit_by_name (object, "restarted", event->count);
   else if (object != NULL)
     g_signal_emit_by_name (object, "stderr-line", event->line);
   event_free (event);
@@ -233,6 +237,12 @@ void
 coproc_worker_observer_tell_exited (CoprocWorkerObserver *self, int status, int signum)
 {
   tell (self, &(Event) { .kind = EVENT_EXITED, .status = status, .signum = signum });
+}
+
+void
+coproc_worker_observer_tell_restarted (CoprocWorkerObserver *self, guint count)
+{
+  tell (self, &(Event) { .kind = EVENT_RESTARTED, .count = count });
 }
 
 void

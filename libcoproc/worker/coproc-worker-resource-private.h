@@ -24,12 +24,12 @@ struct _CoprocWorkerResource
   char **command;                /* (nullable) */
   CoprocWorkerFunction *function; /* (nullable) (owned) */
   CoprocWorkerObserver *observer;
+  CoprocWorkerSupervisor *supervisor; /* has the lives, and the properties of restarts */
   CoprocForkGuard guard;
 
   GMutex lock;
 
   /* (mutex lock) */
-  CoprocWorkerRun *run;          /* (nullable) (owned) the latest life, NULL: never started */
   CoprocWorkerMode mode;
   GType messenger_type;
   gint64 grace_us;
@@ -44,9 +44,6 @@ struct _CoprocWorkerResource
   gboolean inherit_stdout;
 };
 
-/* The latest life, if there is one. (transfer full) (nullable) */
-CoprocWorkerRun   *coproc_worker_resource_dup_run            (CoprocWorkerResource *self);
-CoprocWorkerState  coproc_worker_resource_get_state          (CoprocWorkerResource *self);
 /* The end of each of the asynchronous calls. */
 gboolean           coproc_worker_resource_finish             (CoprocWorkerResource *self, GAsyncResult *result, gpointer tag, GError **error);
 

@@ -14,6 +14,9 @@ typedef enum
   PROP_MODE,
   PROP_MESSENGER_TYPE,
   PROP_STATE,
+  PROP_RESTART_POLICY,
+  PROP_MAX_RESTARTS,
+  PROP_RESTART_WINDOW,
   PROP_GRACE_PERIOD,
   PROP_START_TIMEOUT,
   PROP_TRANSPORT,
@@ -35,8 +38,11 @@ coproc_worker_resource_get_property (GObject *object,
                                      GParamSpec *pspec)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
-  CoprocWorkerState state = coproc_worker_resource_get_state (self);
+  CoprocWorkerState state = coproc_worker_supervisor_get_state (self->supervisor);
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  CoprocRestartRules rules;
+
+  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
 
   switch ((WorkerProperty) prop_id)
     {
@@ -54,6 +60,15 @@ coproc_worker_resource_get_property (GObject *object,
       break;
     case PROP_STATE:
       g_value_set_enum (value, state);
+      break;
+    case PROP_RESTART_POLICY:
+      g_value_set_enum (value, rules.policy);
+      break;
+    case PROP_MAX_RESTARTS:
+      g_value_set_uint (value, rules.max_restarts);
+      break;
+    case PROP_RESTART_WINDOW:
+      g_value_set_int64 (value, rules.window_us);
       break;
     case PROP_GRACE_PERIOD:
       g_value_set_int64 (value, self->grace_us);
@@ -149,9 +164,11 @@ coproc_worker_resource_set_property (GObject *object,
                                      GParamSpec *pspec)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
+  CoprocRestartRules rules;
   gboolean changed = FALSE;
 
   g_mutex_lock (&self->lock);
+  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
   switch ((WorkerProperty) prop_id)
     {
     case PROP_PLUGIN:
@@ -165,6 +182,15 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_MESSENGER_TYPE:
       changed = TAKE_IF_DIFFERENT (self->messenger_type, g_value_get_gtype (value));
+      break;
+    case PROP_RESTART_POLICY:
+      changed = TAKE_IF_DIFFERENT (rules.policy, (CoprocRestartPolicy) g_value_get_enum (value));
+      break;
+    case PROP_MAX_RESTARTS:
+      changed = TAKE_IF_DIFFERENT (rules.max_restarts, g_value_get_uint (value));
+      break;
+    case PROP_RESTART_WINDOW:
+      changed = TAKE_IF_DIFFERENT (rules.window_us, g_value_get_int64 (value));
       break;
     case PROP_GRACE_PERIOD:
       changed = TAKE_IF_DIFFERENT (self->grace_us, g_value_get_int64 (value));
@@ -200,6 +226,7 @@ coproc_worker_resource_set_property (GObject *object,
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
+  coproc_worker_supervisor_set_rules (self->supervisor, &rules);
   g_mutex_unlock (&self->lock);
 
   if (changed)
@@ -258,6 +285,36 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
   props[PROP_STATE] = g_param_spec_enum ("state", NULL, NULL, COPROC_TYPE_WORKER_STATE,
                                          COPROC_WORKER_STATE_NEW,
                                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  /**
+   * CoprocWorkerResource:restart-policy:
+   *
+   * Which ends of the worker are followed by a restart. An end that was asked for, by a join, a stop or
+   * terminate, never is. It counts from the next end on.
+   *
+   * Since: 1.0
+   */
+  props[PROP_RESTART_POLICY]
+      = g_param_spec_enum ("restart-policy", NULL, NULL, COPROC_TYPE_RESTART_POLICY,
+                           COPROC_RESTART_POLICY_NEVER, settable);
+  /**
+   * CoprocWorkerResource:max-restarts:
+   *
+   * How many restarts there may be within [property@Coproc.WorkerResource:restart-window]; a worker that
+   * needs another one is given up. Tries that fail count.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_RESTARTS] = g_param_spec_uint ("max-restarts", NULL, NULL, 0, G_MAXUINT,
+                                                COPROC_DEFAULT_MAX_RESTARTS, settable);
+  /**
+   * CoprocWorkerResource:restart-window:
+   *
+   * The time, in microseconds, for which a restart counts; -1 for ever.
+   *
+   * Since: 1.0
+   */
+  props[PROP_RESTART_WINDOW] = g_param_spec_int64 ("restart-window", NULL, NULL, -1, G_MAXINT64,
+                                                   COPROC_DEFAULT_RESTART_WINDOW_US, settable);
   /**
    * CoprocWorkerResource:grace-period:
    *

@@ -9,36 +9,6 @@
 #include "wire/coproc-limits-private.h"
 #include "worker/coproc-rlimits-private.h"
 
-/* What a start works with, so that the properties may change meanwhile. */
-typedef struct
-{
-  CoprocWorkerRun *run;
-  GVariant *arguments;         /* (nullable) */
-  char **environment;
-  char *working_directory;
-  CoprocLauncher *launcher;    /* (nullable) */
-  GVariant *rlimits;           /* (nullable) */
-  char *label;                 /* for messages */
-  CoprocWorkerSetup setup;     /* its strings are the object's and this one's */
-  GError *error;               /* (nullable) what an asynchronous start has come to */
-} StartJob;
-
-static void
-start_job_free (StartJob *job)
-{
-  g_clear_pointer (&job->run, coproc_worker_run_unref);
-  g_clear_pointer (&job->arguments, g_variant_unref);
-  g_strfreev (job->environment);
-  g_free (job->working_directory);
-  g_clear_pointer (&job->launcher, coproc_launcher_unref);
-  g_clear_pointer (&job->rlimits, g_variant_unref);
-  g_free (job->label);
-  g_clear_error (&job->error);
-  g_free (job);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (StartJob, start_job_free)
-
 static gboolean
 has_code (CoprocWorkerResource *self)
 {
@@ -73,14 +43,12 @@ check_mode_locked (CoprocWorkerResource *self, GError **error)
 
 /* What this side can see to be wrong; the plugin and its entry point are the worker's to check. */
 static gboolean
-check_start_locked (CoprocWorkerResource *self, const char *label, GVariant *arguments, GError **error)
+check_start_locked (CoprocWorkerResource *self, GVariant *arguments, GError **error)
 {
   const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
 
-  if (self->run != NULL && !coproc_worker_run_is_over (self->run))
-    g_set_error (error, COPROC_ERROR, COPROC_ERROR_ALREADY_ALIVE, "Worker %s is running already", label);
-  else if (!check_mode_locked (self, error)
-           || (self->rlimits != NULL && !coproc_rlimits_check (self->rlimits, error)))
+  if (!check_mode_locked (self, error)
+      || (self->rlimits != NULL && !coproc_rlimits_check (self->rlimits, error)))
     return FALSE;
   else if (arguments != NULL && !g_variant_is_of_type (arguments, G_VARIANT_TYPE_VARDICT))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD,
@@ -96,62 +64,61 @@ check_start_locked (CoprocWorkerResource *self, const char *label, GVariant *arg
   return FALSE;
 }
 
-/* Goes from NEW, EXITED or FAILED to STARTING, with a new life. */
-static StartJob *
-start_job_new (CoprocWorkerResource *self, GVariant *arguments, GError **error)
+static CoprocWorkerSetup *
+setup_new_locked (CoprocWorkerResource *self, GVariant *arguments)
 {
-  g_autoptr (StartJob) job = g_new0 (StartJob, 1);
-  CoprocWorkerRun *previous;
+  CoprocWorkerSetup *setup = coproc_worker_setup_new ();
 
+  setup->mode = self->mode;
+  if (self->launcher != NULL)
+    setup->launcher = coproc_launcher_ref (self->launcher);
+  setup->plugin = g_strdup (self->plugin);
+  setup->entry_point = g_strdup (self->entry_point);
+  setup->command = g_strdupv (self->command);
+  if (self->function != NULL)
+    setup->function = g_atomic_rc_box_acquire (self->function);
   if (arguments != NULL)
-    job->arguments = g_variant_ref_sink (arguments);
-  job->setup = (CoprocWorkerSetup) {
-    .plugin = self->plugin,
-    .entry_point = self->entry_point,
-    .command = (const char *const *) self->command,
-    .function = self->function,
-  };
-  job->label = coproc_worker_setup_dup_label (&job->setup);
+    setup->arguments = g_variant_ref (arguments);
+  setup->messenger_type = self->messenger_type;
+  setup->environment = g_strdupv (self->environment);
+  setup->working_directory = g_strdup (self->working_directory);
+  setup->stderr_mode = self->stderr_mode;
+  setup->inherit_stdout = self->inherit_stdout;
+  setup->grace_us = self->grace_us;
+  setup->start_timeout_us = self->start_timeout_us;
+  setup->heartbeat_us = self->heartbeat_us;
+  if (self->rlimits != NULL)
+    setup->rlimits = g_variant_ref (self->rlimits);
+  return setup;
+}
+
+/* Goes from NEW, EXITED or FAILED to STARTING, with a new life. (transfer full) (nullable) */
+static CoprocWorkerRun *
+begin (CoprocWorkerResource *self, GVariant *arguments, GError **error)
+{
+  g_autoptr (GVariant) owned = arguments != NULL ? g_variant_ref_sink (arguments) : NULL;
+  g_autoptr (CoprocWorkerSetup) setup = NULL;
+  g_autoptr (GError) refusal = NULL;
 
   g_mutex_lock (&self->lock);
-  if (!check_start_locked (self, job->label, arguments, error))
-    {
-      g_mutex_unlock (&self->lock);
-      return NULL;
-    }
-  previous = g_steal_pointer (&self->run);
-  self->run = coproc_worker_run_new (self->observer);
-  job->run = coproc_worker_run_ref (self->run);
-  job->environment = g_strdupv (self->environment);
-  job->working_directory = g_strdup (self->working_directory);
-  job->setup.mode = self->mode;
-  job->setup.messenger_type = self->messenger_type;
-  job->setup.environment = (const char *const *) job->environment;
-  job->setup.working_directory = job->working_directory;
-  job->setup.stderr_mode = self->stderr_mode;
-  job->setup.inherit_stdout = self->inherit_stdout;
-  job->setup.grace_us = self->grace_us;
-  job->setup.start_timeout_us = self->start_timeout_us;
-  job->setup.heartbeat_us = self->heartbeat_us;
-  if (self->launcher != NULL)
-    job->launcher = job->setup.launcher = coproc_launcher_ref (self->launcher);
-  if (self->rlimits != NULL)
-    job->rlimits = job->setup.rlimits = g_variant_ref (self->rlimits);
+  setup = setup_new_locked (self, owned);
+  check_start_locked (self, owned, &refusal);
   g_mutex_unlock (&self->lock);
 
-  if (previous != NULL)
-    coproc_worker_run_release (previous);
-
-  return g_steal_pointer (&job);
+  /* That it runs already is the first thing to be told. */
+  if (refusal == NULL || coproc_worker_resource_is_alive (self))
+    return coproc_worker_supervisor_begin (self->supervisor, setup, error);
+  g_propagate_error (error, g_steal_pointer (&refusal));
+  return NULL;
 }
 
 static gboolean
-start_job_run (StartJob *job, GCancellable *cancellable, GError **error)
+run_start (CoprocWorkerRun *run, GCancellable *cancellable, GError **error)
 {
-  if (coproc_worker_run_start (job->run, &job->setup, job->arguments, cancellable, error))
+  if (coproc_worker_run_start (run, cancellable, error))
     return TRUE;
 
-  g_prefix_error (error, "Worker %s could not be started: ", job->label);
+  g_prefix_error (error, "Worker %s could not be started: ", run->label);
   return FALSE;
 }
 
@@ -165,7 +132,9 @@ start_job_run (StartJob *job, GCancellable *cancellable, GError **error)
  *
  * Starts the worker and waits until it is ready.
  *
- * A worker that has ended can be started again: it gets a new process and a new messenger.
+ * A worker that has ended can be started again: it gets a new process and a new messenger, and its restarts
+ * are counted anew. A start that fails is not tried again, whatever the
+ * [property@Coproc.WorkerResource:restart-policy]; one that has worked is what restarts repeat.
  *
  * What the entry point itself refuses, once it runs, is raised by the messenger's next receive.
  *
@@ -189,16 +158,31 @@ coproc_worker_resource_start (CoprocWorkerResource  *self,
                               GCancellable          *cancellable,
                               GError               **error)
 {
-  g_autoptr (StartJob) job = NULL;
+  g_autoptr (CoprocWorkerRun) run = NULL;
 
   g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
   g_return_val_if_fail (has_code (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  job = start_job_new (self, arguments, error);
+  run = begin (self, arguments, error);
 
-  return job != NULL && start_job_run (job, cancellable, error);
+  return run != NULL && run_start (run, cancellable, error);
+}
+
+/* An asynchronous start: the starting thread's, then its context's. */
+typedef struct
+{
+  CoprocWorkerRun *run;        /* (owned) */
+  GError *error;               /* (nullable) what has come of it */
+} StartJob;
+
+static void
+start_job_free (StartJob *job)
+{
+  coproc_worker_run_unref (job->run);
+  g_clear_error (&job->error);
+  g_free (job);
 }
 
 /* The start is over. In the task's context, so that the last reference to the worker is not dropped
@@ -224,7 +208,7 @@ start_in_thread (gpointer user_data)
   StartJob *job = g_task_get_task_data (task);
   g_autoptr (GSource) source = g_idle_source_new ();
 
-  start_job_run (job, g_task_get_cancellable (task), &job->error);
+  run_start (job->run, g_task_get_cancellable (task), &job->error);
   g_source_set_static_name (source, "coproc worker start");
   g_source_set_priority (source, g_task_get_priority (task));
   g_source_set_callback (source, on_start_over, task, g_object_unref);
@@ -257,6 +241,7 @@ coproc_worker_resource_start_async (CoprocWorkerResource *self,
 {
   g_autoptr (GTask) task = NULL;
   g_autoptr (GError) error = NULL;
+  CoprocWorkerRun *run;
   StartJob *job;
   GThread *thread;
 
@@ -269,12 +254,14 @@ coproc_worker_resource_start_async (CoprocWorkerResource *self,
   /* A worker that did start is told of, even when the cancellation came right after it. */
   g_task_set_check_cancellable (task, FALSE);
 
-  job = start_job_new (self, arguments, &error);
-  if (job == NULL)
+  run = begin (self, arguments, &error);
+  if (run == NULL)
     {
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
+  job = g_new0 (StartJob, 1);
+  job->run = run;
   g_task_set_task_data (task, job, (GDestroyNotify) start_job_free);
 
   /* A thread for the time of the start: GTask's own would linger. */
@@ -282,9 +269,9 @@ coproc_worker_resource_start_async (CoprocWorkerResource *self,
   if (thread == NULL)
     {
       g_object_unref (task);
-      coproc_worker_run_fail_start (job->run);
+      coproc_worker_run_fail_start (run);
       g_task_return_new_error (task, COPROC_ERROR, COPROC_ERROR_SPAWN,
-                               "Worker %s could not be started: %s", job->label, error->message);
+                               "Worker %s could not be started: %s", run->label, error->message);
       return;
     }
   g_thread_unref (thread);

@@ -34,12 +34,13 @@ deadline_of (gint64 timeout_us)
  *
  * Asks the worker to end and waits until its process has.
  *
- * What the worker still sends meanwhile can be received afterwards. How it has ended is told by
+ * It is not restarted any more. What the worker still sends meanwhile can be received afterwards. How it has ended is told by
  * [method@Coproc.WorkerResource.get_exit_status] and
  * [method@Coproc.WorkerResource.get_term_signal]; a worker that has ended before is fine.
  *
  * Errors: %COPROC_ERROR_NOT_ALIVE for a worker that was never started; %COPROC_ERROR_TIMED_OUT,
- * the worker runs on; %G_IO_ERROR_CANCELLED.
+ * the worker runs on; %COPROC_ERROR_RESTART_LIMIT when it had ended because it was restarted too often;
+ * %G_IO_ERROR_CANCELLED.
  *
  * Threads: any; blocks.
  *
@@ -60,9 +61,12 @@ coproc_worker_resource_join (CoprocWorkerResource  *self,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  run = coproc_worker_resource_dup_run (self);
+  coproc_worker_supervisor_let_go (self->supervisor);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run == NULL)
     return set_not_alive (self, error);
+  if (coproc_worker_supervisor_has_given_up (self->supervisor, error))
+    return FALSE;
   coproc_worker_run_ask (run);
 
   return coproc_worker_run_wait (run, deadline_of (timeout_us), cancellable, error);
@@ -103,10 +107,12 @@ coproc_worker_resource_join_async (CoprocWorkerResource *self,
   g_task_set_source_tag (task, coproc_worker_resource_join_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  run = coproc_worker_resource_dup_run (self);
+  coproc_worker_supervisor_let_go (self->supervisor);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run == NULL)
+    set_not_alive (self, &error);
+  if (run == NULL || coproc_worker_supervisor_has_given_up (self->supervisor, &error))
     {
-      set_not_alive (self, &error);
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
@@ -164,7 +170,9 @@ coproc_worker_resource_terminate (CoprocWorkerResource *self, GError **error)
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   g_object_get (self, "grace-period", &grace_us, NULL);
-  run = coproc_worker_resource_dup_run (self);
+  if (coproc_worker_supervisor_let_go (self->supervisor))
+    return TRUE;
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run == NULL || coproc_worker_run_is_over (run))
     return set_not_alive (self, error);
   coproc_worker_run_stop (run, COPROC_STOP_TERM, grace_us);
@@ -200,7 +208,8 @@ coproc_worker_resource_stop (CoprocWorkerResource *self, gint64 grace_us, GError
   g_return_val_if_fail (grace_us >= -1, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  run = coproc_worker_resource_dup_run (self);
+  coproc_worker_supervisor_let_go (self->supervisor);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run == NULL)
     return TRUE;
   coproc_worker_run_stop (run, COPROC_STOP_ASKED, grace_us);
@@ -242,7 +251,8 @@ coproc_worker_resource_stop_async (CoprocWorkerResource *self,
   g_task_set_source_tag (task, coproc_worker_resource_stop_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  run = coproc_worker_resource_dup_run (self);
+  coproc_worker_supervisor_let_go (self->supervisor);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run == NULL)
     {
       g_task_return_boolean (task, TRUE);

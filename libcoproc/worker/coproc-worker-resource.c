@@ -28,7 +28,19 @@
  *
  * When the worker's process ends without having said goodbye, everything that waits for it fails
  * with %COPROC_ERROR_WORKER_DIED, whose message names the process, the signal or exit code, and the
- * end of what it printed; what had arrived before can still be received.
+ * end of what it printed; what had arrived before can still be received. A request that the worker had not
+ * taken up fails with %COPROC_ERROR_NOT_STARTED: that one, and only that one, can be sent again without the
+ * risk that it is done twice.
+ *
+ * With a [property@Coproc.WorkerResource:restart-policy] a worker that has ended is started again, with the
+ * arguments of its start and after a pause: 0.1 s at first, twice as long each time, at most 5 s, and 0.1 s again
+ * once it has been running for a minute. From one life to the next its state is
+ * %COPROC_WORKER_STATE_STARTING. The messenger is another one each time, and nothing is sent again by the
+ * library; [signal@Coproc.WorkerResource::restarted] is the time to do that. A worker that needs more than
+ * [property@Coproc.WorkerResource:max-restarts] within [property@Coproc.WorkerResource:restart-window]
+ * is given up: its state is %COPROC_WORKER_STATE_FAILED, and whoever then receives from it, sends to it or joins
+ * it is told by %COPROC_ERROR_RESTART_LIMIT. It can be started anew. To join, stop or terminate a worker ends
+ * its restarts, too.
  *
  * With [property@Coproc.WorkerResource:mode] %COPROC_WORKER_MODE_THREAD the same entry point runs in a thread
  * of the host: it starts faster, and payloads cross by reference, but its crash is the host's, and
@@ -58,44 +70,15 @@
  */
 G_DEFINE_FINAL_TYPE (CoprocWorkerResource, coproc_worker_resource, G_TYPE_OBJECT)
 
-CoprocWorkerRun *
-coproc_worker_resource_dup_run (CoprocWorkerResource *self)
-{
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  return self->run != NULL ? coproc_worker_run_ref (self->run) : NULL;
-}
-
-CoprocWorkerState
-coproc_worker_resource_get_state (CoprocWorkerResource *self)
-{
-  CoprocWorkerRun *run = coproc_worker_resource_dup_run (self);
-  CoprocWorkerState state = COPROC_WORKER_STATE_NEW;
-
-  if (run != NULL)
-    {
-      state = coproc_worker_run_get_state (run);
-      coproc_worker_run_unref (run);
-    }
-
-  return state;
-}
-
 /* --- GObject --- */
 
 static void
 coproc_worker_resource_dispose (GObject *object)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
-  CoprocWorkerRun *run;
 
   coproc_worker_observer_mute (self->observer);
-
-  g_mutex_lock (&self->lock);
-  run = g_steal_pointer (&self->run);
-  g_mutex_unlock (&self->lock);
-  if (run != NULL)
-    coproc_worker_run_release (run);
+  coproc_worker_supervisor_release (self->supervisor);
 
   G_OBJECT_CLASS (coproc_worker_resource_parent_class)->dispose (object);
 }
@@ -106,6 +89,7 @@ coproc_worker_resource_finalize (GObject *object)
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
 
   coproc_fork_guard_remove (&self->guard);
+  coproc_worker_supervisor_unref (self->supervisor);
   coproc_worker_observer_unref (self->observer);
   g_free (self->plugin);
   g_free (self->entry_point);
@@ -138,12 +122,25 @@ coproc_worker_resource_class_init (CoprocWorkerResourceClass *klass)
    *
    * The worker's process or thread has ended.
    *
-   * What it had sent can still be received. The worker may be started again in a handler.
+   * What it had sent can still be received. The worker may be started again in a handler, unless
+   * [property@Coproc.WorkerResource:state] says that it is being restarted.
    *
    * Since: 1.0
    */
   g_signal_new ("exited", COPROC_TYPE_WORKER_RESOURCE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                 G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_INT);
+  /**
+   * CoprocWorkerResource::restarted:
+   * @self: the worker
+   * @count: how often that has happened since the worker was started
+   *
+   * The worker was started again, after an end that [property@Coproc.WorkerResource:restart-policy]
+   * answers, and has a new messenger.
+   *
+   * Since: 1.0
+   */
+  g_signal_new ("restarted", COPROC_TYPE_WORKER_RESOURCE, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                G_TYPE_NONE, 1, G_TYPE_UINT);
   /**
    * CoprocWorkerResource::stderr-line:
    * @self: the worker
@@ -167,6 +164,7 @@ coproc_worker_resource_init (CoprocWorkerResource *self)
   g_mutex_init (&self->lock);
   coproc_fork_guard_add (&self->guard, COPROC_FORK_WORKER, coproc_fork_keep_lock, &self->lock);
   self->observer = coproc_worker_observer_new (G_OBJECT (self));
+  self->supervisor = coproc_worker_supervisor_new (self->observer);
   self->mode = COPROC_WORKER_MODE_PROCESS;
   self->messenger_type = COPROC_TYPE_PRIORITY_MESSENGER;
   self->grace_us = COPROC_DEFAULT_GRACE_US;
@@ -287,6 +285,10 @@ coproc_worker_resource_finish (CoprocWorkerResource *self,
  * Each start makes a new one. It stays when the worker has ended, so that what had arrived can be
  * received.
  *
+ * So does a restart, with counters that begin anew. Until it has succeeded this is still the messenger of
+ * the worker that has ended; that one lives on until the next restart, or for as long as somebody has a
+ * reference to it: take one to use it beyond that.
+ *
  * Threads: any.
  *
  * Returns: (transfer none) (nullable): the messenger, %NULL if the worker never ran or its last
@@ -297,26 +299,16 @@ coproc_worker_resource_finish (CoprocWorkerResource *self,
 CoprocMessenger *
 coproc_worker_resource_get_messenger (CoprocWorkerResource *self)
 {
-  CoprocMessenger *messenger = NULL;
-  CoprocWorkerRun *run;
-
   g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), NULL);
 
-  run = coproc_worker_resource_dup_run (self);
-  if (run != NULL)
-    {
-      messenger = coproc_worker_run_get_messenger (run);
-      coproc_worker_run_unref (run);
-    }
-
-  return messenger;
+  return coproc_worker_supervisor_get_messenger (self->supervisor);
 }
 
 /**
  * coproc_worker_resource_is_alive:
  * @self: a worker
  *
- * Whether the worker is starting, running or stopping.
+ * Whether the worker is starting, running or stopping. One that is about to be restarted is starting.
  *
  * Threads: any.
  *
@@ -331,7 +323,7 @@ coproc_worker_resource_is_alive (CoprocWorkerResource *self)
 
   g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), FALSE);
 
-  state = coproc_worker_resource_get_state (self);
+  state = coproc_worker_supervisor_get_state (self->supervisor);
 
   return state == COPROC_WORKER_STATE_STARTING || state == COPROC_WORKER_STATE_RUNNING
          || state == COPROC_WORKER_STATE_STOPPING;
@@ -357,7 +349,7 @@ coproc_worker_resource_get_pid (CoprocWorkerResource *self)
 
   g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (self), 0);
 
-  run = coproc_worker_resource_dup_run (self);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
   if (run != NULL)
     {
       pid = coproc_worker_run_get_pid (run);
@@ -371,7 +363,7 @@ static CoprocExit
 get_exit (CoprocWorkerResource *self)
 {
   CoprocExit status = { COPROC_EXIT_NOT_YET, 0 };
-  CoprocWorkerRun *run = coproc_worker_resource_dup_run (self);
+  CoprocWorkerRun *run = coproc_worker_supervisor_dup_run (self->supervisor);
 
   if (run != NULL)
     {

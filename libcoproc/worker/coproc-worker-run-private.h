@@ -7,42 +7,13 @@
 
 #include "messenger/coproc-messenger.h"
 #include "wire/coproc-fork-private.h"
-#include "worker/coproc-launcher.h"
 #include "worker/coproc-process-private.h"
-#include "worker/coproc-spawn-private.h"
 #include "worker/coproc-stderr-tail-private.h"
-#include "worker/coproc-worker-resource.h"
 #include "worker/coproc-worker-observer-private.h"
+#include "worker/coproc-worker-resource.h"
+#include "worker/coproc-worker-supervisor-private.h"
 
 G_BEGIN_DECLS
-
-/* A function of the application that is a worker thread. Atomically reference-counted (g_atomic_rc_box). */
-typedef struct
-{
-  CoprocWorkerFunc func;
-  gpointer user_data;
-  GDestroyNotify notify;           /* (nullable) */
-} CoprocWorkerFunction;
-
-/* What a worker is started from. All borrowed for the start. */
-typedef struct
-{
-  CoprocWorkerMode mode;
-  CoprocLauncher *launcher;        /* (nullable) of processes */
-  const char *plugin;              /* (nullable) NULL: `command` or `function` */
-  const char *entry_point;
-  const char *const *command;      /* (nullable) */
-  CoprocWorkerFunction *function;  /* (nullable) */
-  GType messenger_type;
-  const char *const *environment;  /* (nullable) the host's */
-  const char *working_directory;   /* (nullable) the host's */
-  CoprocStderrMode stderr_mode;
-  gboolean inherit_stdout;
-  gint64 grace_us;                 /* for the ends that nobody asked for */
-  gint64 start_timeout_us;
-  gint64 heartbeat_us;             /* silence that is death, where the end of a stream is no proof */
-  GVariant *rlimits;               /* (nullable) of processes */
-} CoprocWorkerSetup;
 
 /* How far the library has gone to end a worker; it only goes on. */
 typedef enum
@@ -60,17 +31,18 @@ typedef struct _CoprocWorkerWait CoprocWorkerWait;
 
 /* Reference-counted; any thread. The process watch has a reference until the process is reaped, so
  * that a run ends properly when its worker object is gone. */
-typedef struct _CoprocWorkerRun CoprocWorkerRun;
-
 struct _CoprocWorkerRun
 {
   gatomicrefcount ref_count;
+  CoprocWorkerSupervisor *supervisor; /* immutable (owned) */
   CoprocWorkerObserver *observer;  /* immutable (owned) */
+  CoprocWorkerSetup *setup;        /* immutable (owned) */
+  char *label;                     /* immutable: "plugin:entry-point", for messages */
+
+  gboolean is_attempted;           /* (supervisor's lock) it is being started by a thread of the supervisor */
+  gboolean is_left_behind;         /* (supervisor's lock) ... which then has to release it */
 
   /* set by start() in this order, immutable after it */
-  char *label;                     /* "plugin:entry-point", for messages */
-  gboolean has_plugin;
-  gint64 grace_us;
   gint64 heartbeat_us;             /* 0: silence is no death */
   GMainContext *io;                /* (nullable) a user of the background thread until the process has
                                       ended; (mutex lock) from then on */
@@ -87,27 +59,28 @@ struct _CoprocWorkerRun
   gboolean launched;               /* there is a process or a thread that will end */
   gboolean greeting;               /* a thread is in start() and will decide between RUNNING and FAILED */
   gboolean ended;                  /* the process has been reaped (the thread is done), its messenger settled */
-  gboolean settling;               /* the background thread uses `messenger` */
+  guint n_settling;                /* users of `messenger` who have no reference to it: it must stay */
   gboolean asked;                  /* the worker was asked to end, by a join or a stop */
   CoprocMessenger *messenger;      /* (nullable) (owned) dropped only by a thread of the application */
   CoprocExit status;
   GError *broken;                  /* (nullable) why the worker was killed: it broke the protocol */
+  gboolean failed;                 /* set with `ended`, as the next */
+  GError *death;                   /* (nullable) what those who waited for it were told of its end */
   CoprocStopStage stage;
+  CoprocStopStage wanted_stage;    /* where to go as soon as there is something to end */
   gint64 stage_grace_us;
   gint64 stage_deadline;           /* monotonic, when the next stage comes */
   GSource *stage_source;           /* (nullable) */
   GPtrArray *waits;                /* CoprocWorkerWait, borrowed */
 };
 
-CoprocWorkerRun  *coproc_worker_run_new           (CoprocWorkerObserver *observer);
+CoprocWorkerRun  *coproc_worker_run_new           (CoprocWorkerSupervisor *supervisor, CoprocWorkerObserver *observer, CoprocWorkerSetup *setup);
 CoprocWorkerRun  *coproc_worker_run_ref           (CoprocWorkerRun *self);
 void              coproc_worker_run_unref         (CoprocWorkerRun *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocWorkerRun, coproc_worker_run_unref)
 
-/* How messages call what @setup is started from. (transfer full) */
-char             *coproc_worker_setup_dup_label   (const CoprocWorkerSetup *setup);
 /* Spawns and waits for the greeting; once. FALSE: the state is FAILED, nothing is left of it. */
-gboolean          coproc_worker_run_start         (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GVariant *arguments, GCancellable *cancellable, GError **error);
+gboolean          coproc_worker_run_start         (CoprocWorkerRun *self, GCancellable *cancellable, GError **error);
 /* Leaves nothing behind of a start that failed, or will not be tried: the process, if there is one, is
  * killed and reaped. */
 void              coproc_worker_run_fail_start    (CoprocWorkerRun *self);
@@ -123,6 +96,10 @@ void              coproc_worker_run_release       (CoprocWorkerRun *self);
 
 /* The worker has ended: settles its messenger. Once, in the background thread. */
 void              coproc_worker_run_ended         (CoprocWorkerRun *self, CoprocExit status);
+/* Whoever uses the messenger after the end is told @reason. Returns: FALSE: there is no messenger. Any thread. */
+gboolean          coproc_worker_run_explain_end   (CoprocWorkerRun *self, const GError *reason);
+/* There is a process, or a thread, that can be ended. (lock) */
+void              coproc_worker_run_launched_locked (CoprocWorkerRun *self);
 /* "Worker 123 (label)", for messages. (transfer full) */
 char             *coproc_worker_run_dup_name      (CoprocWorkerRun *self);
 
@@ -148,13 +125,12 @@ void              coproc_worker_run_wake_locked   (CoprocWorkerRun *self);
 /* --- coproc-worker-launch.c --- */
 
 /* Everything up to a process that is watched, and will greet. */
-gboolean          coproc_worker_run_launch_process (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error);
+gboolean          coproc_worker_run_launch_process (CoprocWorkerRun *self, GError **error);
 
 /* --- coproc-worker-thread.c --- */
 
-void              coproc_worker_function_unref    (CoprocWorkerFunction *self);
 /* Everything up to a thread that runs, and will greet. */
-gboolean          coproc_worker_run_launch_thread (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error);
+gboolean          coproc_worker_run_launch_thread (CoprocWorkerRun *self, GError **error);
 
 /* --- coproc-worker-death.c: what is said about an end --- */
 

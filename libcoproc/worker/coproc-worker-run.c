@@ -50,7 +50,8 @@ coproc_worker_run_fork (gpointer object, CoprocForkStep step)
     {
       self->state = COPROC_WORKER_STATE_EXITED;
       self->status = (CoprocExit) { COPROC_EXIT_UNKNOWN, -1 };
-      self->launched = self->greeting = self->settling = FALSE;
+      self->launched = self->greeting = FALSE;
+      self->n_settling = 0;
       self->ended = TRUE;
       self->stage_source = NULL;
       self->io = NULL;
@@ -59,19 +60,23 @@ coproc_worker_run_fork (gpointer object, CoprocForkStep step)
 }
 
 CoprocWorkerRun *
-coproc_worker_run_new (CoprocWorkerObserver *observer)
+coproc_worker_run_new (CoprocWorkerSupervisor  *supervisor,
+                       CoprocWorkerObserver    *observer,
+                       CoprocWorkerSetup       *setup)
 {
   CoprocWorkerRun *self = g_new0 (CoprocWorkerRun, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
   g_cond_init (&self->changed);
+  self->supervisor = coproc_worker_supervisor_ref (supervisor);
   self->observer = coproc_worker_observer_ref (observer);
+  self->setup = coproc_worker_setup_ref (setup);
+  self->label = coproc_worker_setup_dup_label (setup);
   self->state = COPROC_WORKER_STATE_STARTING;
   self->greeting = TRUE;
   self->waits = g_ptr_array_new ();
   coproc_fork_guard_add (&self->guard, COPROC_FORK_RUN, coproc_worker_run_fork, self);
-  coproc_worker_observer_tell_state (observer);
 
   return self;
 }
@@ -96,8 +101,11 @@ coproc_worker_run_unref (CoprocWorkerRun *self)
   g_assert (self->messenger == NULL && self->stage_source == NULL && self->waits->len == 0);
   g_clear_pointer (&self->tail, coproc_stderr_tail_unref);
   g_clear_pointer (&self->process, coproc_process_unref);
+  coproc_worker_setup_unref (self->setup);
   coproc_worker_observer_unref (self->observer);
+  coproc_worker_supervisor_unref (self->supervisor);
   g_clear_error (&self->broken);
+  g_clear_error (&self->death);
   g_ptr_array_unref (self->waits);
   g_free (self->label);
   g_cond_clear (&self->changed);
@@ -152,14 +160,6 @@ coproc_worker_run_get_pid (CoprocWorkerRun *self)
 }
 
 char *
-coproc_worker_setup_dup_label (const CoprocWorkerSetup *setup)
-{
-  if (setup->plugin != NULL)
-    return g_strdup_printf ("%s:%s", setup->plugin, setup->entry_point);
-  return g_strdup (setup->command != NULL ? setup->command[0] : "function");
-}
-
-char *
 coproc_worker_run_dup_name (CoprocWorkerRun *self)
 {
   if (self->process == NULL)
@@ -177,16 +177,20 @@ coproc_worker_run_get_messenger (CoprocWorkerRun *self)
 
 /* --- the end --- */
 
-/* The run of a worker that had greeted is over. (lock) */
+/* The run of a worker that had greeted is over. @failed: not in the way that a worker ends properly. Once. */
 static void
-exit_locked (CoprocWorkerRun *self)
+finish (CoprocWorkerRun *self, gboolean failed, const GError *death)
 {
   const CoprocExit *status = &self->status;
 
+  coproc_worker_supervisor_ended (self->supervisor, self, failed, death);
+
+  g_mutex_lock (&self->lock);
   coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_EXITED);
   coproc_worker_observer_tell_exited (self->observer,
                                       status->kind == COPROC_EXIT_CODE ? status->value : -1,
                                       status->kind == COPROC_EXIT_SIGNAL ? status->value : 0);
+  g_mutex_unlock (&self->lock);
 }
 
 void
@@ -194,7 +198,7 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
 {
   g_autoptr (GError) death = NULL;
   CoprocMessenger *messenger;
-  gboolean greeted, uses_io;
+  gboolean greeted, failed, finishes, uses_io;
 
   if (self->tail != NULL)
     coproc_stderr_tail_finish (self->tail);
@@ -202,23 +206,30 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
   g_mutex_lock (&self->lock);
   self->status = status;
   coproc_worker_run_stop_ended_locked (self);
-  /* The flag, not a reference, keeps it: the last reference must not be dropped in this thread. */
-  self->settling = TRUE;
+  /* The counter, not a reference, keeps it: the last reference must not be dropped in this thread. */
+  self->n_settling++;
   messenger = self->messenger;
   g_mutex_unlock (&self->lock);
 
   /* What it did last is known when its last words have been taken in. */
   greeted = messenger != NULL && coproc_messenger_take_last_words (messenger);
   death = coproc_worker_run_make_death (self, greeted);
-  if (messenger != NULL)
-    coproc_messenger_settle (messenger, death);
+  failed = messenger == NULL || coproc_messenger_settle (messenger, death)
+           || status.kind == COPROC_EXIT_SIGNAL || (status.kind == COPROC_EXIT_CODE && status.value != 0);
 
   g_mutex_lock (&self->lock);
-  self->settling = FALSE;
   self->ended = TRUE;
-  /* A start that gave up waiting for this has said FAILED already. */
-  if (!self->greeting && self->state != COPROC_WORKER_STATE_FAILED)
-    exit_locked (self);
+  self->failed = failed;
+  self->death = g_error_copy (death);
+  /* Otherwise the thread in start() does; one that gave up waiting for this has said FAILED already. */
+  finishes = !self->greeting && self->state != COPROC_WORKER_STATE_FAILED;
+  g_mutex_unlock (&self->lock);
+
+  if (finishes)
+    finish (self, failed, death);
+
+  g_mutex_lock (&self->lock);
+  self->n_settling--;
   coproc_worker_run_wake_locked (self);
   /* Only the stages used it; the run itself may be kept for long. */
   uses_io = g_steal_pointer (&self->io) != NULL;
@@ -228,13 +239,33 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
     coproc_io_unref ();
 }
 
+gboolean
+coproc_worker_run_explain_end (CoprocWorkerRun *self, const GError *reason)
+{
+  CoprocMessenger *messenger;
+
+  g_mutex_lock (&self->lock);
+  self->n_settling++;
+  messenger = self->messenger;
+  g_mutex_unlock (&self->lock);
+
+  if (messenger != NULL)
+    coproc_messenger_explain_end (messenger, reason);
+
+  g_mutex_lock (&self->lock);
+  self->n_settling--;
+  coproc_worker_run_wake_locked (self);
+  g_mutex_unlock (&self->lock);
+  return messenger != NULL;
+}
+
 /* Takes the messenger away, for the caller to drop. Not from the background thread. */
 static CoprocMessenger *
 steal_messenger (CoprocWorkerRun *self)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  while (self->settling)
+  while (self->n_settling > 0)
     g_cond_wait (&self->changed, &self->lock);
 
   return g_steal_pointer (&self->messenger);
@@ -246,7 +277,7 @@ coproc_worker_run_release (CoprocWorkerRun *self)
   g_autoptr (CoprocMessenger) messenger = NULL;
 
   if (!coproc_worker_run_is_over (self))
-    coproc_worker_run_stop (self, COPROC_STOP_ASKED, self->grace_us);
+    coproc_worker_run_stop (self, COPROC_STOP_ASKED, self->setup->grace_us);
 
   messenger = steal_messenger (self);
   if (messenger != NULL && !coproc_worker_run_is_over (self))
@@ -258,19 +289,16 @@ coproc_worker_run_release (CoprocWorkerRun *self)
 
 /* Greets the worker and waits for its greeting. */
 static gboolean
-greet (CoprocWorkerRun *self,
-       const CoprocWorkerSetup *setup,
-       GVariant *arguments,
-       GCancellable *cancellable,
-       GError **error)
+greet (CoprocWorkerRun *self, GCancellable *cancellable, GError **error)
 {
+  const CoprocWorkerSetup *setup = self->setup;
   g_autoptr (GVariant) hello = NULL;
   g_autoptr (GError) local_error = NULL;
   GVariantDict extra;
 
   g_variant_dict_init (&extra, NULL);
-  if (arguments != NULL)
-    g_variant_dict_insert_value (&extra, "arguments", arguments);
+  if (setup->arguments != NULL)
+    g_variant_dict_insert_value (&extra, "arguments", setup->arguments);
   if (setup->rlimits != NULL)
     g_variant_dict_insert_value (&extra, "rlimits", setup->rlimits);
   if (self->heartbeat_us > 0)
@@ -313,7 +341,7 @@ coproc_worker_run_fail_start (CoprocWorkerRun *self)
   g_autoptr (CoprocMessenger) messenger = NULL;
 
   g_mutex_lock (&self->lock);
-  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->grace_us);
+  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->setup->grace_us);
   while (self->launched && !self->ended && self->stage != COPROC_STOP_GIVEN_UP)
     g_cond_wait (&self->changed, &self->lock);
   g_mutex_unlock (&self->lock);
@@ -329,37 +357,34 @@ coproc_worker_run_fail_start (CoprocWorkerRun *self)
 }
 
 gboolean
-coproc_worker_run_start (CoprocWorkerRun          *self,
-                         const CoprocWorkerSetup  *setup,
-                         GVariant                 *arguments,
-                         GCancellable             *cancellable,
-                         GError                  **error)
+coproc_worker_run_start (CoprocWorkerRun *self, GCancellable *cancellable, GError **error)
 {
-  gboolean asked, launched;
+  gboolean asked, launched, ended;
+  guint n_restarts;
 
-  self->label = coproc_worker_setup_dup_label (setup);
-  self->has_plugin = setup->plugin != NULL;
-  self->grace_us = setup->grace_us;
-
-  if (setup->mode == COPROC_WORKER_MODE_THREAD)
-    launched = coproc_worker_run_launch_thread (self, setup, error);
+  if (self->setup->mode == COPROC_WORKER_MODE_THREAD)
+    launched = coproc_worker_run_launch_thread (self, error);
   else
-    launched = coproc_worker_run_launch_process (self, setup, error);
-  if (!launched || !greet (self, setup, arguments, cancellable, error))
+    launched = coproc_worker_run_launch_process (self, error);
+  if (!launched || !greet (self, cancellable, error))
     {
       coproc_worker_run_fail_start (self);
       return FALSE;
     }
 
+  n_restarts = coproc_worker_supervisor_alive (self->supervisor, self);
   g_mutex_lock (&self->lock);
   self->greeting = FALSE;
   if (self->state == COPROC_WORKER_STATE_STARTING)
     coproc_worker_run_set_state_locked (self, COPROC_WORKER_STATE_RUNNING);
+  if (n_restarts > 0)
+    coproc_worker_observer_tell_restarted (self->observer, n_restarts);
   asked = self->asked;
-  if (self->ended)
-    exit_locked (self);
+  ended = self->ended;
   g_mutex_unlock (&self->lock);
-  if (asked)
+  if (ended)
+    finish (self, self->failed, self->death);
+  else if (asked)
     coproc_worker_run_ask (self);
 
   return TRUE;

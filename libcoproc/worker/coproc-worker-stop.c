@@ -87,14 +87,20 @@ coproc_worker_run_stop_locked (CoprocWorkerRun *self, CoprocStopStage stage, gin
 {
   gint64 deadline;
 
-  if (!self->launched || self->status.kind != COPROC_EXIT_NOT_YET
-      || self->stage == COPROC_STOP_GIVEN_UP)
+  if (self->status.kind != COPROC_EXIT_NOT_YET || self->stage == COPROC_STOP_GIVEN_UP)
     return;
 
-  if (self->process == NULL)
-    stage = MIN (stage, COPROC_STOP_ASKED); /* that is all that a thread can be */
   if (grace_us < 0)
     grace_us = FOR_EVER_US;
+  if (!self->launched)
+    {
+      self->stage_grace_us = self->wanted_stage == COPROC_STOP_NONE ? grace_us
+                                                                    : MIN (self->stage_grace_us, grace_us);
+      self->wanted_stage = MAX (self->wanted_stage, stage);
+      return;
+    }
+  if (self->process == NULL)
+    stage = MIN (stage, COPROC_STOP_ASKED); /* that is all that a thread can be */
   deadline = g_get_monotonic_time () + grace_us;
 
   if (self->stage < stage)
@@ -109,6 +115,14 @@ coproc_worker_run_stop_locked (CoprocWorkerRun *self, CoprocStopStage stage, gin
       if (deadline < self->stage_deadline)
         schedule_locked (self, grace_us);
     }
+}
+
+void
+coproc_worker_run_launched_locked (CoprocWorkerRun *self)
+{
+  self->launched = TRUE;
+  if (self->wanted_stage != COPROC_STOP_NONE)
+    coproc_worker_run_stop_locked (self, self->wanted_stage, self->stage_grace_us);
 }
 
 void

@@ -28,21 +28,6 @@ typedef struct
 } ThreadJob;
 
 static void
-function_clear (gpointer data)
-{
-  CoprocWorkerFunction *self = data;
-
-  if (self->notify != NULL)
-    self->notify (self->user_data);
-}
-
-void
-coproc_worker_function_unref (CoprocWorkerFunction *self)
-{
-  g_atomic_rc_box_release_full (self, function_clear);
-}
-
-static void
 thread_job_free (gpointer data)
 {
   ThreadJob *self = data;
@@ -76,7 +61,7 @@ serve (ThreadJob *job)
   g_autoptr (GVariant) arguments = NULL;
   g_autoptr (GError) error = NULL;
   g_autoptr (CoprocMessenger) messenger
-      = coproc_messenger_new_for_transport (job->messenger_type, link, &error);
+      = coproc_messenger_new_for_transport (job->messenger_type, NULL, link, &error);
 
   if (messenger == NULL)
     return FALSE;
@@ -118,8 +103,9 @@ run_thread (gpointer user_data)
 }
 
 static ThreadJob *
-thread_job_new (CoprocWorkerRun *run, const CoprocWorkerSetup *setup, CoprocTransportLink *link)
+thread_job_new (CoprocWorkerRun *run, CoprocTransportLink *link)
 {
+  const CoprocWorkerSetup *setup = run->setup;
   ThreadJob *self = g_new0 (ThreadJob, 1);
   gboolean by_priority;
 
@@ -138,7 +124,7 @@ thread_job_new (CoprocWorkerRun *run, const CoprocWorkerSetup *setup, CoprocTran
 }
 
 gboolean
-coproc_worker_run_launch_thread (CoprocWorkerRun *self, const CoprocWorkerSetup *setup, GError **error)
+coproc_worker_run_launch_thread (CoprocWorkerRun *self, GError **error)
 {
   CoprocTransportLink *near_end = NULL, *far_end = NULL;
   g_autoptr (GError) local_error = NULL;
@@ -147,10 +133,11 @@ coproc_worker_run_launch_thread (CoprocWorkerRun *self, const CoprocWorkerSetup 
 
   self->io = coproc_io_ref (&local_error);
   if (self->io != NULL && coproc_memory_transport_new_pair (&near_end, &far_end, &local_error))
-    self->messenger = coproc_messenger_new_for_transport (setup->messenger_type, near_end, &local_error);
+    self->messenger = coproc_messenger_new_for_transport (self->setup->messenger_type, self->setup->context,
+                                                          near_end, &local_error);
   if (self->messenger != NULL)
     {
-      job = thread_job_new (self, setup, g_steal_pointer (&far_end));
+      job = thread_job_new (self, g_steal_pointer (&far_end));
       thread = g_thread_try_new ("coproc-worker", run_thread, job, &local_error);
       if (thread == NULL)
         thread_job_free (job);
@@ -166,7 +153,7 @@ coproc_worker_run_launch_thread (CoprocWorkerRun *self, const CoprocWorkerSetup 
 
   g_thread_unref (thread);
   g_mutex_lock (&self->lock);
-  self->launched = TRUE;
+  coproc_worker_run_launched_locked (self);
   g_mutex_unlock (&self->lock);
   return TRUE;
 }

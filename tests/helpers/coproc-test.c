@@ -350,7 +350,7 @@ coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger 
     g_assert_true (coproc_memory_transport_new_pair (&links[0], &links[1], &error));
   for (guint i = 0; i < 2; i++)
     {
-      ends[i] = coproc_messenger_new_for_transport (type, links[i], &error);
+      ends[i] = coproc_messenger_new_for_transport (type, NULL, links[i], &error);
       g_assert_no_error (error);
       g_assert_true (coproc_messenger_send_hello (ends[i], NULL, &error));
       if (through_rings)
