@@ -48,7 +48,6 @@ while [ "$round" -le "$rounds" ]; do
   echo "round $round of $rounds" >&2
   "$bench/bench-pipe" --scale "$scale" | sed 's/^/pipe /' >>"$results"
   "$bench/bench-coproc" --scale "$scale" | sed 's/^/coproc /' >>"$results"
-  meson devenv -C "$build" "$bench/bench-spawn" --scale "$scale" | sed 's/^/coproc /' >>"$results"
   round=$((round + 1))
 done
 
@@ -113,12 +112,7 @@ awk -v json="$json" -v rounds="$rounds" '
     row("1 MiB one way", "pipe large", "coproc large", "MiB/s", ">=", 0.8)
     row("receives of 100,000 queued, 4 priorities", "", "coproc priority-4", "", ">=", 1e6, "value")
     row("receives of 100,000 queued, all priorities distinct", "", "coproc priority-distinct", "", ">=", 1e6, "value")
-    row("start to first reply, 512 MiB resident (beside: small host)", "coproc spawn-small", "coproc spawn-512-mib", "ms", "<=", 1.4)
-    row("start to first reply (beside: fork and exec), 512 MiB resident", "coproc fork-512-mib", "coproc spawn-512-mib", "ms", "", "")
     if (json != "") { print "\n]" > json; close(json) }
-    row("start to first reply: a thread (beside: a process)", "coproc spawn-small", "coproc spawn-thread", "ms", "", "")
-    row("start to first reply: a program in C (beside: a plugin in a process)", "coproc spawn-small", "coproc spawn-command", "ms", "", "")
-    row("call and reply, not pinned: a thread (beside: a process)", "coproc call-process", "coproc call-thread", "µs", "", "")
     printf "\nMedians of %d interleaved rounds; both processes pinned. A thread beside: each process of the\n", rounds
     printf "bare pipe has a second thread that polls it, to know when the other one is gone.\n"
   }' "$results"
