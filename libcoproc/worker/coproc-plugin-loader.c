@@ -63,6 +63,7 @@ check_elf_header (const ElfW (Ehdr) *header, guint64 size, const char *path, GEr
 gboolean
 coproc_plugin_check_elf (int fd, const char *path, GError **error)
 {
+  g_autofree ElfW (Phdr) *segments = NULL;
   ElfW (Ehdr) header;
   struct stat st;
 
@@ -71,14 +72,12 @@ coproc_plugin_check_elf (int fd, const char *path, GError **error)
   if (!check_elf_header (&header, (guint64) st.st_size, path, error))
     return FALSE;
 
+  segments = g_new (ElfW (Phdr), header.e_phnum);
+  if (!read_at (fd, segments, header.e_phnum * sizeof *segments, header.e_phoff))
+    return refuse (error, path, "is truncated");
   for (guint i = 0; i < header.e_phnum; i++)
-    {
-      ElfW (Phdr) segment;
-
-      if (!read_at (fd, &segment, sizeof segment, header.e_phoff + (guint64) i * sizeof segment)
-          || !lies_within (segment.p_offset, segment.p_filesz, (guint64) st.st_size))
-        return refuse (error, path, "is truncated");
-    }
+    if (!lies_within (segments[i].p_offset, segments[i].p_filesz, (guint64) st.st_size))
+      return refuse (error, path, "is truncated");
 
   return TRUE;
 }
