@@ -39,7 +39,7 @@ is_silent_locked (CoprocEndpoint *self, guint64 n_heard, gint64 now)
 
 /* Begins a look. FALSE: it is not time. */
 static gboolean
-begin_look (CoprocEndpoint *self, gint64 now, gboolean *pings)
+begin_look (CoprocEndpoint *self, gint64 now, CoprocHeartMode *mode)
 {
   CoprocHeartbeat *heart = &self->heart;
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
@@ -52,7 +52,7 @@ begin_look (CoprocEndpoint *self, gint64 now, gboolean *pings)
   heart->next = coproc_endpoint_is_open_locked (self) || self->state == COPROC_ENDPOINT_CLOSING
                     ? now + heart->interval
                     : 0;
-  *pings = heart->pings;
+  *mode = heart->mode;
   return heart->next != 0;
 }
 
@@ -61,19 +61,19 @@ coproc_endpoint_watch_heart (CoprocEndpoint *self, gint64 now)
 {
   CoprocSilenceFunc func = NULL;
   gpointer data = NULL;
-  gboolean pings;
+  CoprocHeartMode mode;
   guint64 n_heard;
 
-  if (!begin_look (self, now, &pings))
+  if (!begin_look (self, now, &mode))
     return;
 
   coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
-  if (pings)
-    coproc_endpoint_beat (self, COPROC_FRAME_PING);
+  if (mode != COPROC_HEART_LISTENS)
+    coproc_endpoint_beat (self, mode == COPROC_HEART_ASKS ? COPROC_FRAME_PING : COPROC_FRAME_PONG);
   n_heard = count_heard (self);
 
   g_mutex_lock (&self->lock);
-  if (self->heart.next != 0 && is_silent_locked (self, n_heard, now))
+  if (self->heart.next != 0 && is_silent_locked (self, n_heard, now) && self->heart.func != NULL)
     {
       self->heart.next = 0;
       func = self->heart.func;
@@ -108,7 +108,7 @@ void
 coproc_endpoint_set_heartbeat (CoprocEndpoint     *self,
                                gint64              interval_us,
                                gint64              limit_us,
-                               gboolean            pings,
+                               CoprocHeartMode     mode,
                                CoprocSilenceFunc   func,
                                gpointer            data,
                                GDestroyNotify      notify)
@@ -122,9 +122,9 @@ coproc_endpoint_set_heartbeat (CoprocEndpoint     *self,
   self->heart = (CoprocHeartbeat) {
     .interval = interval_us,
     .limit = limit_us,
-    .pings = pings,
+    .mode = mode,
     .next = interval_us > 0 ? now + interval_us : 0,
-    .heard_at = !pings || n_heard > 0 ? now : 0,
+    .heard_at = mode != COPROC_HEART_ASKS || n_heard > 0 ? now : 0,
     .n_heard = n_heard,
     .func = func,
     .data = data,

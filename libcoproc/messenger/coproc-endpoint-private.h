@@ -74,11 +74,11 @@ typedef struct
 {
   gint64 interval;         /* µs between two looks, 0: off */
   gint64 limit;            /* µs of silence */
-  gboolean pings;          /* asks the peer to say something, each time */
+  CoprocHeartMode mode;
   gint64 next;             /* when to look again, 0: not any more */
   gint64 heard_at;         /* when something had come in at the latest look, 0: nothing ever has */
   guint64 n_heard;         /* and how much had */
-  CoprocSilenceFunc func;
+  CoprocSilenceFunc func;  /* (nullable) */
   gpointer data;
   GDestroyNotify notify;   /* (nullable) */
 } CoprocHeartbeat;
@@ -285,7 +285,7 @@ void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
 void            coproc_endpoint_fork       (gpointer object, CoprocForkStep step);
 
 /* --- coproc-endpoint-heartbeat.c --- */
-void            coproc_endpoint_set_heartbeat (CoprocEndpoint *self, gint64 interval_us, gint64 limit_us, gboolean pings, CoprocSilenceFunc func, gpointer data, GDestroyNotify notify);
+void            coproc_endpoint_set_heartbeat (CoprocEndpoint *self, gint64 interval_us, gint64 limit_us, CoprocHeartMode mode, CoprocSilenceFunc func, gpointer data, GDestroyNotify notify);
 /* The background looks, if it is time. Without a lock. */
 void            coproc_endpoint_watch_heart (CoprocEndpoint *self, gint64 now);
 /* Says PING or PONG, unless the peer has something else still to read. Without a lock. */

@@ -192,12 +192,12 @@ void
 coproc_messenger_set_heartbeat (CoprocMessenger    *self,
                                 gint64              interval_us,
                                 gint64              limit_us,
-                                gboolean            pings,
+                                CoprocHeartMode     mode,
                                 CoprocSilenceFunc   func,
                                 gpointer            user_data,
                                 GDestroyNotify      notify)
 {
-  coproc_endpoint_set_heartbeat (coproc_messenger_get_endpoint (self), interval_us, limit_us, pings, func,
+  coproc_endpoint_set_heartbeat (coproc_messenger_get_endpoint (self), interval_us, limit_us, mode, func,
                                  user_data, notify);
 }
 

@@ -52,13 +52,21 @@ void             coproc_messenger_set_end_func     (CoprocMessenger *self, Copro
  * time although this side reads. @func must not block. */
 typedef void (*CoprocSilenceFunc) (gpointer user_data);
 
+/* What an end does for the heartbeat of a connection. */
+typedef enum
+{
+  COPROC_HEART_LISTENS,    /* nothing */
+  COPROC_HEART_ASKS,       /* it says PING each time, which the peer's library answers also while its program is busy */
+  COPROC_HEART_TELLS,      /* it says PONG each time: a peer that asks hears of it also while nothing is read here, because
+                              the inbound queues are full */
+} CoprocHeartMode;
+
 /* Watches whether the peer lives: looks each @interval_us whether something has come in, whatever it was, and
- * calls @func when nothing has for @limit_us; with @pings it asks the peer for a sign of life each
- * time, which the peer's library gives also while its program is busy. Silence before the peer's first word
- * does not count with @pings (a start has its own timeout), otherwise it counts from now on; nor does the time that this process
- * itself was stopped, or does not read because its queues are full. Ends with the connection. Any thread;
- * @interval_us 0: no more. */
-void             coproc_messenger_set_heartbeat    (CoprocMessenger *self, gint64 interval_us, gint64 limit_us, gboolean pings, CoprocSilenceFunc func, gpointer user_data, GDestroyNotify notify);
+ * calls @func (nullable: nobody minds) when nothing has for @limit_us. For who asks, silence before the peer's first
+ * word does not count (a start has its own timeout), for others it counts from now on. It does not count
+ * while this process was stopped, or does not read because its queues are full. Ends with the connection. Any
+ * thread; @interval_us 0: no more. */
+void             coproc_messenger_set_heartbeat    (CoprocMessenger *self, gint64 interval_us, gint64 limit_us, CoprocHeartMode mode, CoprocSilenceFunc func, gpointer user_data, GDestroyNotify notify);
 
 /* The peer is known to be gone: takes in everything that is still in the link. Returns: whether it has
  * ever sent its HELLO. Any thread. */

@@ -122,10 +122,12 @@ on_silence (gpointer user_data)
   die ();
 }
 
+/* Speaks often enough for a host that takes silence for death, and does so itself where that is the only sign. */
 static void
-watch_for_silence (CoprocMessenger *messenger, gint64 limit_us)
+keep_heartbeat (CoprocMessenger *messenger, gint64 limit_us, gboolean on_stdio)
 {
-  coproc_messenger_set_heartbeat (messenger, limit_us / COPROC_BEATS, limit_us, FALSE, on_silence, NULL, NULL);
+  coproc_messenger_set_heartbeat (messenger, limit_us / COPROC_BEATS, limit_us, COPROC_HEART_TELLS,
+                                  on_stdio ? on_silence : NULL, NULL, NULL);
 }
 
 static gboolean
@@ -224,8 +226,7 @@ heed_greeting (CoprocMessenger *messenger, GVariant *hello, gboolean on_stdio, G
   guint64 heartbeat_us = 0;
 
   g_variant_lookup (hello, "heartbeat", "t", &heartbeat_us);
-  if (on_stdio)
-    watch_for_silence (messenger, (gint64) MIN (heartbeat_us, G_MAXINT64 / 2));
+  keep_heartbeat (messenger, (gint64) MIN (heartbeat_us, G_MAXINT64 / 2), on_stdio);
 
   return rlimits == NULL || coproc_rlimits_apply (rlimits, error);
 }
@@ -272,7 +273,7 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
     coproc_messenger_set_status (messenger, memory, TRUE);
   coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
   if (fds.on_stdio)
-    watch_for_silence (messenger, SILENCE_US);
+    keep_heartbeat (messenger, SILENCE_US, TRUE);
 
   if (!coproc_worker_await_greeting (messenger, &fds, arguments, error))
     return NULL;

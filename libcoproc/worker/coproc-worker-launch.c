@@ -270,7 +270,7 @@ coproc_worker_run_launch_process (CoprocWorkerRun *self, GError **error)
                                  (GDestroyNotify) coproc_worker_run_unref);
   if (self->heartbeat_us > 0)
     coproc_messenger_set_heartbeat (self->messenger, self->heartbeat_us / COPROC_BEATS, self->heartbeat_us,
-                                    TRUE, on_silence, coproc_worker_run_ref (self),
+                                    COPROC_HEART_ASKS, on_silence, coproc_worker_run_ref (self),
                                     (GDestroyNotify) coproc_worker_run_unref);
   if (!launch (self, &fds, mark, &pid, error))
     return FALSE;

@@ -384,10 +384,12 @@ test_goodbye (void)
 
 #define LIMIT_US (SECOND / 5)
 
-/* One whose code never returns is not silent: its library speaks for it. */
+/* One whose code never returns is not silent: its library speaks for it, also when so much has been sent that it does
+ * not read any more. */
 static void
-test_busy (void)
+test_busy (gconstpointer data)
 {
+  const guint n_messages = (guint) GPOINTER_TO_INT (data);
   CoprocWorkerResource *worker = new_launched (&rows[0], FALSE);
   const gint64 limit = LIMIT_US * (coproc_test_is_slow () ? 20 : 1);
   gint64 end;
@@ -395,6 +397,9 @@ test_busy (void)
   g_object_set (worker, "heartbeat-timeout", limit, NULL);
   coproc_fault_start (worker, NULL);
   coproc_fault_order (worker, "busy");
+  for (guint i = 0; i < n_messages; i++)
+    g_assert_true (coproc_messenger_send_norequest (coproc_worker_resource_get_messenger (worker),
+                                                    g_variant_new_uint32 (i), NULL, NULL));
   end = g_get_monotonic_time () + 4 * limit;
   while (g_get_monotonic_time () < end)
     {
@@ -440,7 +445,8 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/launcher/stdio/noise", test_noise);
   coproc_test_add ("/coproc/launcher/stdio/prints", test_prints);
   coproc_test_add ("/coproc/launcher/stdio/goodbye", test_goodbye);
-  coproc_test_add ("/coproc/launcher/stdio/busy", test_busy);
+  coproc_test_add_data ("/coproc/launcher/stdio/busy", GINT_TO_POINTER (0), test_busy);
+  coproc_test_add_data ("/coproc/launcher/stdio/busy-and-full", GINT_TO_POINTER (80000), test_busy);
   coproc_test_add ("/coproc/launcher/stdio/silent", test_silent_worker);
   return g_test_run ();
 }

@@ -20,9 +20,9 @@ on_silence (gpointer user_data)
 }
 
 static void
-watch (CoprocMessenger *messenger, gboolean pings, int *n_silent)
+watch (CoprocMessenger *messenger, CoprocHeartMode mode, int *n_silent)
 {
-  coproc_messenger_set_heartbeat (messenger, INTERVAL_US, LIMIT_US, pings, on_silence, n_silent, NULL);
+  coproc_messenger_set_heartbeat (messenger, INTERVAL_US, LIMIT_US, mode, on_silence, n_silent, NULL);
 }
 
 static guint64
@@ -67,11 +67,11 @@ test_answered (void)
 
   coproc_test_new_pair (COPROC_TYPE_MESSENGER, &one, &other);
   g_object_set (other, "max-queued-messages", 2, NULL);
-  watch (one, TRUE, &n_silent);
+  watch (one, COPROC_HEART_ASKS, &n_silent);
   n_frames = count_frames (one);
   coproc_test_until (count_frames (one) >= n_frames + 2 * LIMIT_US / INTERVAL_US);
   g_assert_cmpint (g_atomic_int_get (&n_silent), ==, 0);
-  coproc_messenger_set_heartbeat (one, 0, 0, FALSE, NULL, NULL, NULL);
+  coproc_messenger_set_heartbeat (one, 0, 0, COPROC_HEART_LISTENS, NULL, NULL, NULL);
   coproc_test_finalize_pair (one, other);
 }
 
@@ -97,7 +97,7 @@ test_silent (void)
   int to_it, from_it, n_silent = 0;
   CoprocMessenger *messenger = new_half (&to_it, &from_it);
 
-  watch (messenger, TRUE, &n_silent);
+  watch (messenger, COPROC_HEART_ASKS, &n_silent);
   await_looks (messenger, 2 * LIMIT_US / INTERVAL_US);
   g_assert_cmpint (g_atomic_int_get (&n_silent), ==, 0);
 
@@ -120,7 +120,7 @@ test_listens (void)
   CoprocMessenger *messenger = new_half (&to_it, &from_it);
   const gint64 start = g_get_monotonic_time ();
 
-  watch (messenger, FALSE, &n_silent);
+  watch (messenger, COPROC_HEART_LISTENS, &n_silent);
   coproc_test_until (g_atomic_int_get (&n_silent) > 0);
   g_assert_cmpint (g_get_monotonic_time () - start, >=, LIMIT_US);
   close (to_it);
@@ -140,7 +140,7 @@ test_stalled (void)
   for (guint i = 0; i < 5; i++)
     g_assert_true (coproc_messenger_send_norequest (other, g_variant_new_uint32 (i), NULL, NULL));
   coproc_test_until (coproc_messenger_queue_size (one, NULL) == 2);
-  watch (one, FALSE, &n_silent);
+  watch (one, COPROC_HEART_LISTENS, &n_silent);
   await_looks (one, 2 * LIMIT_US / INTERVAL_US);
   g_assert_cmpint (g_atomic_int_get (&n_silent), ==, 0);
 
@@ -150,6 +150,28 @@ test_stalled (void)
 
       g_assert_cmpuint (g_variant_get_uint32 (payload), ==, i);
     }
+  coproc_test_until (g_atomic_int_get (&n_silent) == 1);
+  coproc_test_finalize_pair (one, other);
+}
+
+/* So it must speak without being asked. */
+static void
+test_tells (void)
+{
+  CoprocMessenger *one, *other;
+  int n_silent = 0;
+
+  coproc_test_new_pair (COPROC_TYPE_MESSENGER, &one, &other);
+  g_object_set (other, "max-queued-messages", 2, NULL);
+  coproc_messenger_set_heartbeat (other, INTERVAL_US, LIMIT_US, COPROC_HEART_TELLS, NULL, NULL, NULL);
+  watch (one, COPROC_HEART_ASKS, &n_silent);
+  for (guint i = 0; i < 5; i++)
+    g_assert_true (coproc_messenger_send_norequest (one, g_variant_new_uint32 (i), NULL, NULL));
+  coproc_test_until (coproc_messenger_queue_size (other, NULL) == 2);
+  await_looks (one, 3 * LIMIT_US / INTERVAL_US);
+  g_assert_cmpint (g_atomic_int_get (&n_silent), ==, 0);
+
+  coproc_messenger_set_heartbeat (other, 0, 0, COPROC_HEART_LISTENS, NULL, NULL, NULL);
   coproc_test_until (g_atomic_int_get (&n_silent) == 1);
   coproc_test_finalize_pair (one, other);
 }
@@ -186,6 +208,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/heartbeat/silent", test_silent);
   coproc_test_add ("/coproc/heartbeat/listens", test_listens);
   coproc_test_add ("/coproc/heartbeat/stalled", test_stalled);
+  coproc_test_add ("/coproc/heartbeat/tells", test_tells);
   coproc_test_add ("/coproc/heartbeat/bounded", test_bounded);
   return g_test_run ();
 }
