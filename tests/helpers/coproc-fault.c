@@ -262,9 +262,9 @@ coproc_fault_is_shimmed (void)
 }
 
 guint
-coproc_fault_count_offspring (void)
+coproc_fault_count_offspring (GPid host)
 {
-  g_autofree char *mark = g_strdup_printf ("COPROC_WORKER_MARK=%d-", (int) getpid ());
+  g_autofree char *mark = g_strdup_printf ("COPROC_WORKER_MARK=%d-", (int) host);
   g_autoptr(GDir) dir = g_dir_open ("/proc", 0, NULL);
   const char *name;
   guint n = 0;

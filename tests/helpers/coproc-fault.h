@@ -63,8 +63,8 @@ void coproc_fault_assert_rss (guint64 start, guint64 extra);
 gint64 coproc_fault_limit (gint64 us);
 /* Whether fault-shim makes system calls fail here: what is sent need not be written at once then. */
 gboolean coproc_fault_is_shimmed (void);
-/* Processes that were started for the workers of this one, wherever they have gone. */
-guint coproc_fault_count_offspring (void);
+/* Processes that were started for the workers of @host, wherever they have gone. */
+guint coproc_fault_count_offspring (GPid host);
 /* Whether nothing runs under that pid (a zombie does not). */
 gboolean coproc_fault_is_gone (GPid pid);
 

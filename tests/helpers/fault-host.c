@@ -3,12 +3,11 @@
  *
  * A host that ends with workers running.
  *
- *   fault-host PLUGIN N END
+ *   fault-host PLUGIN N END [fds|stdio PREFIX...]
  *
- * starts N workers of the plugin `hostile`, every second of them busy, prints their pids on a line,
- * and ends: "kill", "segv", "exit", "return", "exec", which becomes another program that lives on, or
- * "fork", which leaves a child that has all descriptors open, or "stop", which does not end but is silent: there
- * the protocol is on standard input and output.
+ * starts N workers of the plugin `hostile`, with a launcher if there is one, every second of them busy, prints their
+ * pids on a line, and ends: "kill", "segv", "exit", "return", "exec", which becomes another program that lives on, or
+ * "fork", which leaves a child that has all descriptors open, or "stop", which does not end but is silent.
  */
 #include <coproc.h>
 
@@ -21,19 +20,13 @@
 #define CHILD_SECONDS 60 /* a test that fails leaves nothing behind for longer */
 
 static CoprocWorkerResource *
-start_worker (const char *plugin, gboolean busy, gboolean on_stdio)
+start_worker (const char *plugin, gboolean busy, CoprocLauncher *launcher)
 {
   CoprocWorkerResource *worker = coproc_worker_resource_new (plugin, "hostile");
   g_autoptr(GError) error = NULL;
   GVariantDict arguments;
 
-  if (on_stdio)
-    {
-      g_autoptr(CoprocLauncher) launcher
-        = coproc_launcher_new (NULL, COPROC_LAUNCHER_QUOTING_ARGV, FALSE, FALSE);
-
-      g_object_set (worker, "launcher", launcher, "heartbeat-timeout", (gint64) G_USEC_PER_SEC / 4, NULL);
-    }
+  g_object_set (worker, "launcher", launcher, "heartbeat-timeout", (gint64) G_USEC_PER_SEC / 4, NULL);
   g_variant_dict_init (&arguments, NULL);
   if (busy)
     g_variant_dict_insert (&arguments, "do", "s", "busy");
@@ -74,14 +67,18 @@ int
 main (int argc, char **argv)
 {
   g_autoptr(GString) pids = g_string_new (NULL);
+  g_autoptr(CoprocLauncher) launcher = NULL;
   int n_workers;
 
-  if (argc != 4)
-    g_error ("usage: fault-host PLUGIN N END");
+  if (argc < 4)
+    g_error ("usage: fault-host PLUGIN N END [fds|stdio PREFIX...]");
+  if (argc > 4)
+    launcher = coproc_launcher_new ((const char *const *) argv + 5, COPROC_LAUNCHER_QUOTING_ARGV,
+                                    strcmp (argv[4], "fds") == 0, FALSE);
   n_workers = atoi (argv[2]);
   for (int i = 0; i < n_workers; i++)
     {
-      CoprocWorkerResource *worker = start_worker (argv[1], i % 2 == 1, strcmp (argv[3], "stop") == 0);
+      CoprocWorkerResource *worker = start_worker (argv[1], i % 2 == 1, launcher);
 
       g_string_append_printf (pids, "%d ", (int) coproc_worker_resource_get_pid (worker));
     }

@@ -340,7 +340,7 @@ test_escape (gconstpointer data)
   if (escape->ends)
     coproc_test_until (!coproc_worker_resource_is_alive (worker));
   coproc_fault_release (worker);
-  coproc_test_until (coproc_fault_count_offspring () == 0);
+  coproc_test_until (coproc_fault_count_offspring (getpid ()) == 0);
 }
 
 /* --- A26 --- */

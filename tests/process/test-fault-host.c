@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -21,11 +22,12 @@
 
 /* Runs fault-host in a group of its own. Returns: its pid; *pids: those of its workers */
 static GPid
-run_host (const char *end, GPid *pids)
+run_host (const char *end, const char *const *launcher, GPid *pids)
 {
   g_autofree char *path = coproc_fault_path ("fault-host");
   g_autofree char *plugin = coproc_fault_path ("plugins/hostile.so");
-  const char *argv[] = { path, plugin, "8", end, NULL };
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto(GStrv) argv = NULL;
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   g_autoptr(GString) line = g_string_new (NULL);
@@ -34,12 +36,15 @@ run_host (const char *end, GPid *pids)
   GPid host;
   char c;
 
+  g_strv_builder_add_many (builder, path, plugin, G_STRINGIFY (N_WORKERS), end, NULL);
+  g_strv_builder_addv (builder, (const char **) launcher);
+  argv = g_strv_builder_end (builder);
   g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
   posix_spawn_file_actions_init (&actions);
   posix_spawn_file_actions_adddup2 (&actions, fds[1], STDOUT_FILENO);
   posix_spawnattr_init (&attributes);
   posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETPGROUP);
-  g_assert_cmpint (posix_spawn (&host, path, &actions, &attributes, (char **) argv, environ), ==, 0);
+  g_assert_cmpint (posix_spawn (&host, path, &actions, &attributes, argv, environ), ==, 0);
   posix_spawnattr_destroy (&attributes);
   posix_spawn_file_actions_destroy (&actions);
   close (fds[1]);
@@ -66,25 +71,46 @@ count_alive (const GPid *pids)
 /* However the host ends, its workers are gone within a second, also those that are busy, and also
  * where the connection does not end because somebody else holds it. */
 static void
-test_host_ends (gconstpointer data)
+check_host (const char *end, const char *const *launcher)
 {
-  const char *end = data;
   GPid pids[N_WORKERS], host;
   gint64 start;
 
   /* The orphans become ours, to be reaped. */
   g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 1), ==, 0);
-  host = run_host (end, pids);
-  start = g_get_monotonic_time ();
+  host = run_host (end, launcher, pids);
   if (strcmp (end, "exec") != 0 && strcmp (end, "stop") != 0)
     coproc_test_until (coproc_fault_is_gone (host));
   start = g_get_monotonic_time ();
-  coproc_test_until_ms (1000, count_alive (pids) == 0);
+  coproc_test_until_ms (1000, count_alive (pids) == 0 && coproc_fault_count_offspring (host) == 0);
   g_test_message ("gone after %" G_GINT64_FORMAT " µs", g_get_monotonic_time () - start);
   kill (-host, SIGKILL);
   while (waitpid (-1, NULL, 0) > 0 || errno == EINTR)
     ;
   g_assert_cmpint (prctl (PR_SET_CHILD_SUBREAPER, 0), ==, 0);
+}
+
+static void
+test_host_ends (gconstpointer data)
+{
+  static const char *const directly[] = { NULL }, *const on_stdio[] = { "stdio", NULL };
+  const char *end = data;
+
+  check_host (end, strcmp (end, "stop") == 0 ? on_stdio : directly);
+}
+
+/* The same with a program between the two. */
+static void
+test_host_launches (gconstpointer data)
+{
+  const char *const *launcher = data;
+
+  if (strcmp (launcher[1], "bwrap") == 0 && system ("bwrap --bind / / --unshare-pid true 2>/dev/null") != 0)
+    {
+      g_test_skip ("bwrap is not installed, or may not be used");
+      return;
+    }
+  check_host ("kill", launcher);
 }
 
 /* --- B5 --- */
@@ -355,6 +381,13 @@ test_status_stolen (void)
   g_thread_join (thief);
 }
 
+static const char *const launchers[][8] = {
+  { "fds", "sh", "-c", "\"$@\"; exit $?", "sh" },
+  { "stdio", "sh", "-c", "\"$@\"; exit $?", "sh" },
+  { "fds", "bwrap", "--bind", "/", "/", "--unshare-pid" },
+  { "stdio", "bwrap", "--bind", "/", "/", "--unshare-pid" },
+};
+
 int
 main (int argc, char **argv)
 {
@@ -366,6 +399,12 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/fault-host/B3/exec", "exec", test_host_ends);
   coproc_test_add_data ("/coproc/fault-host/B3/fork", "fork", test_host_ends);
   coproc_test_add_data ("/coproc/fault-host/B3/silent", "stop", test_host_ends);
+  for (guint i = 0; i < G_N_ELEMENTS (launchers); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/coproc/fault-host/B3/%s-%s", launchers[i][1], launchers[i][0]);
+
+      coproc_test_add_data (path, launchers[i], test_host_launches);
+    }
   coproc_test_add ("/coproc/fault-host/B5/threads", test_spawn_threads);
   coproc_test_add ("/coproc/fault-host/B6/spawner-ends", test_spawner_ends);
   coproc_test_add_data ("/coproc/fault-host/B7/default", GINT_TO_POINTER (SIGPIPE_DEFAULT), test_sigpipe);

@@ -173,7 +173,7 @@ check_row (const Row *row, gboolean passes_fds)
     return;
   check_plugin (row, passes_fds);
   check_command (row, passes_fds);
-  coproc_test_until (coproc_fault_count_offspring () == 0);
+  coproc_test_until (coproc_fault_count_offspring (getpid ()) == 0);
 }
 
 static void
@@ -204,7 +204,7 @@ start_family (CoprocWorkerResource *worker)
 
       g_assert_no_error (error);
     }
-  g_assert_cmpuint (coproc_fault_count_offspring (), >=, 3);
+  g_assert_cmpuint (coproc_fault_count_offspring (getpid ()), >=, 3);
 }
 
 /* Of whatever it dies, nothing stays: SIGKILL for the process that the host has started. */
@@ -220,7 +220,7 @@ check_killed (const Row *row, gboolean passes_fds)
   g_assert_no_errno (kill (pid, SIGKILL));
   error = coproc_fault_receive_error (coproc_worker_resource_get_messenger (worker));
   coproc_fault_assert_died (error, pid, "signal KILL, killed (possibly out of memory)");
-  coproc_test_until (coproc_fault_count_offspring () == 0);
+  coproc_test_until (coproc_fault_count_offspring (getpid ()) == 0);
   coproc_fault_release (worker);
 }
 
@@ -238,7 +238,7 @@ check_stopped (const Row *row, gboolean passes_fds)
   g_assert_true (coproc_worker_resource_stop (worker, SECOND / 10, &error));
   g_assert_no_error (error);
   g_assert_cmpint (g_get_monotonic_time () - start, <, coproc_fault_limit (45 * SECOND / 10));
-  coproc_test_until (coproc_fault_count_offspring () == 0);
+  coproc_test_until (coproc_fault_count_offspring (getpid ()) == 0);
   coproc_test_finalize (worker);
 }
 
@@ -273,7 +273,7 @@ test_kills_orphans (void)
   coproc_fault_release (worker);
   g_assert_false (coproc_fault_is_gone (g_variant_get_int32 (child)));
   g_assert_no_errno (kill (g_variant_get_int32 (child), SIGKILL));
-  coproc_test_until (coproc_fault_count_offspring () == 0);
+  coproc_test_until (coproc_fault_count_offspring (getpid ()) == 0);
 }
 
 /* --- errors --- */
