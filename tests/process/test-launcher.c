@@ -256,6 +256,26 @@ test_ends (gconstpointer data)
     }
 }
 
+/* Ctrl-C is for the group of the host; the worker would not mind it either. */
+static void
+test_interrupt (void)
+{
+  CoprocWorkerResource *worker = new_launched (&rows[8], FALSE);
+  GPid launcher_pid;
+  int worker_pid;
+
+  coproc_fault_start (worker, NULL);
+  launcher_pid = coproc_worker_resource_get_pid (worker);
+  g_object_get (coproc_worker_resource_get_messenger (worker), "peer-pid", &worker_pid, NULL);
+  g_assert_cmpint (worker_pid, !=, launcher_pid);
+  g_assert_cmpint (getpgid (launcher_pid), ==, launcher_pid);
+  g_assert_cmpint (getpgid (worker_pid), ==, launcher_pid);
+  g_assert_cmpint (getpgid (worker_pid), !=, getpgrp ());
+  g_assert_no_errno (kill (worker_pid, SIGINT));
+  coproc_fault_ping (worker);
+  coproc_fault_release (worker);
+}
+
 /* What a launcher sees to itself the host leaves alone. */
 static void
 test_kills_orphans (void)
@@ -440,6 +460,7 @@ main (int argc, char **argv)
       coproc_test_add_data (stdio, &rows[i], test_stdio);
       coproc_test_add_data (ends, &rows[i], test_ends);
     }
+  coproc_test_add ("/coproc/launcher/interrupt", test_interrupt);
   coproc_test_add ("/coproc/launcher/kills-orphans", test_kills_orphans);
   coproc_test_add ("/coproc/launcher/errors", test_errors);
   coproc_test_add ("/coproc/launcher/stdio/noise", test_noise);
