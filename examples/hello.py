@@ -9,16 +9,10 @@ import os
 
 import gi
 gi.require_version('Coproc', '1')
-from gi.repository import Coproc, GLib
+from gi.repository import Coproc
 
-SECOND = 1_000_000  # times are in microseconds
+with Coproc.WorkerResource.new('echo', 'echo') as worker:
+    reply = worker.messenger.call('Hello!', timeout=5)
+    print(f'Host {os.getpid()} asked worker {worker.pid} and got: {reply}')
 
-worker = Coproc.WorkerResource.new('echo', 'echo')
-worker.start(None, None)
-
-messenger = worker.get_messenger()
-reply = messenger.call(GLib.Variant('s', 'Hello!'), None, 5 * SECOND, None)
-print(f'Host {os.getpid()} asked worker {worker.get_pid()} and got: {reply.unpack()}')
-
-worker.stop(SECOND)
-print(f"The worker's exit status: {worker.get_exit_status()}")
+print(f"The worker's exit status: {worker.exit_status}")

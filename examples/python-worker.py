@@ -10,15 +10,8 @@ import statistics
 import gi
 
 gi.require_version("Coproc", "1")
-from gi.repository import Coproc, GLib  # noqa: E402
+from gi.repository import Coproc  # noqa: E402
 
-messenger, arguments = Coproc.worker_connect(Coproc.PriorityMessenger)
-try:
-    while True:
-        request = messenger.receive_any(-1, None)
-        median = statistics.median(request.get_payload().unpack())
-        messenger.reply(request, GLib.Variant("d", median))
-except GLib.Error as error:
-    if not error.matches(Coproc.error_quark(), Coproc.Error.CLOSE_REQUESTED):
-        raise
-messenger.close()
+messenger, arguments = Coproc.worker_connect()
+with messenger:
+    Coproc.serve(statistics.median, messenger)

@@ -19,27 +19,23 @@ def print_counts(counts, name):
     print(*(f'{counts[key]:7}' for key in KEYS), name)
 
 
-worker = Coproc.WorkerResource.new('text', 'count')
-worker.start(None, None)
-messenger = worker.get_messenger()
-
-paths = sys.argv[1:]
-messenger.send_request_multiple(
-    [GLib.Variant('a{sv}', {'path': GLib.Variant('s', path)}) for path in paths], None)
-
 total = dict.fromkeys(KEYS, 0)
 failed = False
-while messenger.remaining(None) > 0:
-    try:
-        reply = messenger.receive_remaining(None, None).unpack()
-    except GLib.Error as error:
-        print(error.message, file=sys.stderr)
-        failed = True
-        continue
-    print_counts(reply, reply['path'])
-    for key in KEYS:
-        total[key] += reply[key]
 
-if len(paths) > 1:
+with Coproc.WorkerResource.new('text', 'count') as worker:
+    messenger = worker.messenger
+    messenger.send_request_multiple({'path': path} for path in sys.argv[1:])
+
+    while messenger.remaining() > 0:
+        try:
+            for counts in messenger.receive_remaining():
+                print_counts(counts, counts['path'])
+                for key in KEYS:
+                    total[key] += counts[key]
+        except GLib.Error as error:  # of one file; the others follow
+            print(error.message, file=sys.stderr)
+            failed = True
+
+if len(sys.argv) > 2:
     print_counts(total, 'total')
 sys.exit(failed)

@@ -9,13 +9,17 @@ import unittest
 
 import gi
 
+# Most tests run twice: with the library as introspection gives it, and with the override.
+OVERRIDE = "COPROC_TEST_OVERRIDE" in os.environ
+if not OVERRIDE:
+    sys.modules["gi.overrides.Coproc"] = None  # one that is installed is not seen, either
+
 gi.require_version("Coproc", "1")
 from gi.repository import Coproc, Gio, GLib, GObject  # noqa: E402, F401
 
 SECOND = 1000000
 
-# The tests must see the library as introspection gives it, without an installed override.
-assert Coproc.Messenger.__module__ == "gi.repository.Coproc", Coproc.Messenger.__module__
+assert Coproc.Messenger.__module__ == f"gi.{'overrides' if OVERRIDE else 'repository'}.Coproc"
 
 
 def string(text):
@@ -24,6 +28,17 @@ def string(text):
 
 def number(value):
     return GLib.Variant("x", value)
+
+
+def unpack(payload):
+    """The value of a payload, which is a GLib.Variant only without the override."""
+    return payload.unpack() if isinstance(payload, GLib.Variant) else payload
+
+
+def next_reply(messenger, channel=None):
+    """The payload of the next reply, or None: with the override receive_remaining() is an iterator."""
+    replies = messenger.receive_remaining(channel)
+    return next(replies, None) if OVERRIDE else replies
 
 
 def pair(messenger_type=Coproc.PriorityMessenger):

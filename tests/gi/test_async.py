@@ -10,7 +10,7 @@ import threading
 import weakref
 
 from coprocgi import Case, Coproc, Gio, GLib, GObject, main, number, open_fds, pair, string
-from coprocgi import turn, until
+from coprocgi import turn, unpack, until
 
 
 class Calls(Case):
@@ -22,10 +22,10 @@ class Calls(Case):
                                 lambda source, result: results.append(source.call_finish(result)))
         for _ in range(10):
             request = worker_end.receive_message("c", -1)
-            worker_end.reply(request, number(request.get_payload().unpack() * 2))
+            worker_end.reply(request, number(unpack(request.get_payload()) * 2))
         self.assertEqual(results, [])
         until(lambda: len(results) == 10)
-        self.assertEqual(sorted(v.unpack() for v in results), [2 * i for i in range(10)])
+        self.assertEqual(sorted(unpack(v) for v in results), [2 * i for i in range(10)])
         self.assertEqual(host_end.remaining("c"), 0)
 
     def test_receive_async(self):
@@ -39,8 +39,8 @@ class Calls(Case):
         host_end.send_norequest(string("1"), "r")
         host_end.send_norequest(string("2"), "r")
         until(lambda: len(results) == 2)
-        self.assertEqual(results[0].unpack(), "1")
-        self.assertEqual(results[1].get_payload().unpack(), "2")
+        self.assertEqual(unpack(results[0]), "1")
+        self.assertEqual(unpack(results[1].get_payload()), "2")
 
     def test_send_message_async(self):
         worker_end, host_end = pair()
@@ -51,7 +51,7 @@ class Calls(Case):
         self.assertEqual(results, [])
         until(lambda: results)
         self.assertEqual(results, [True])
-        self.assertEqual(worker_end.receive_blocking("s").unpack(), "x")
+        self.assertEqual(unpack(worker_end.receive_blocking("s")), "x")
 
     def test_timeout(self):
         _, host_end = pair()
@@ -124,7 +124,7 @@ class Calls(Case):
         worker_end.send_reply(request, None)
         thread.join()
         self.assertEqual(seen[0][0], thread.ident)
-        self.assertEqual(seen[0][1].unpack(), 1)
+        self.assertEqual(unpack(seen[0][1]), 1)
 
 
 class Signals(Case):
@@ -138,22 +138,22 @@ class Signals(Case):
         host_end.send_norequest(string("b"), "quiet")
         self.assertEqual(got, [])
         until(lambda: got)
-        self.assertEqual(got[0].get_payload().unpack(), "a")
+        self.assertEqual(unpack(got[0].get_payload()), "a")
         self.assertEqual(got[0].get_channel(), "news")
         self.assertEqual(other, [])
         with self.assertRaises(GLib.Error):
             worker_end.receive_blocking("news")
-        self.assertEqual(worker_end.receive_blocking("quiet").unpack(), "b")
+        self.assertEqual(unpack(worker_end.receive_blocking("quiet")), "b")
         worker_end.unlisten("news")
         host_end.send_norequest(string("c"), "news")
-        self.assertEqual(worker_end.receive_blocking("news").unpack(), "c")
+        self.assertEqual(unpack(worker_end.receive_blocking("news")), "c")
         turn()
         self.assertEqual(len(got), 1)
 
     def test_default_channel(self):
         worker_end, host_end = pair()
         got = []
-        worker_end.connect("message", lambda m, message: got.append(message.get_payload().unpack()))
+        worker_end.connect("message", lambda m, message: got.append(unpack(message.get_payload())))
         worker_end.listen(None)
         host_end.send_norequest(string("a"), None)
         until(lambda: got)
@@ -212,7 +212,7 @@ class Signals(Case):
         got, stderr = [], sys.stderr
 
         def handler(messenger, message):
-            got.append(message.get_payload().unpack())
+            got.append(unpack(message.get_payload()))
             raise ValueError("on purpose")
 
         worker_end.connect("message::x", handler)
@@ -232,7 +232,7 @@ class Fixed(Coproc.Messenger):
     """Gives each string the priority of its length."""
 
     def do_get_priority(self, payload):
-        text = payload.unpack()
+        text = unpack(payload)
         if text == "python":
             raise ValueError("no such priority")
         if text == "glib":
@@ -251,7 +251,7 @@ class Subclass(Case):
         host_end.send_message(Coproc.Message.new_full(string("dddd"), None, 2.0),
                               Coproc.MessageKind.NOREQUEST)
         got = [worker_end.receive_message(None, 0) for _ in range(4)]
-        self.assertEqual([(m.get_payload().unpack(), m.get_priority()) for m in got],
+        self.assertEqual([(unpack(m.get_payload()), m.get_priority()) for m in got],
                          [("a", 1.5), ("dddd", 2.0), ("bb", 2.5), ("ccc", 3.5)])
 
     def test_python_exception(self):
@@ -405,7 +405,7 @@ class Asyncio(Case):
             while True:
                 payload = messenger.try_receive(channel)
                 if payload is not None:
-                    return payload.unpack()
+                    return unpack(payload)
                 readable = loop.create_future()
                 loop.add_reader(messenger.get_fd(),
                                 lambda: readable.done() or readable.set_result(None))

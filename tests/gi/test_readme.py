@@ -19,21 +19,22 @@ def readme():
         return file.read()
 
 
-def program(language):
+def programs(language):
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.S | re.M)
-    assert len(blocks) == 1, f"{len(blocks)} blocks in {language}"
-    return blocks[0]
+    assert blocks, f"no block in {language}"
+    return blocks
 
 
 class Readme(Case):
     def run_program(self, language, name, commands):
-        with tempfile.TemporaryDirectory() as folder:
-            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                file.write(program(language))
-            for command in commands:
-                done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
-                self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout, "Hello!\n")
+        for text in programs(language):
+            with tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write(text)
+                for command in commands:
+                    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(done.stdout, "Hello!\n")
 
     def test_c(self):
         compile_command = re.search(r"^In C \(`(.*)`\):$", readme(), re.M).group(1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Workers from Python, through introspection alone."""
+"""Workers from Python."""
 
 import gc
 import os
@@ -9,8 +9,8 @@ import tempfile
 import threading
 import weakref
 
-from coprocgi import Case, Coproc, Gio, GLib, SECOND, main, number, open_fds, string, turn
-from coprocgi import until
+from coprocgi import Case, Coproc, Gio, GLib, SECOND, main, next_reply, number, open_fds, string
+from coprocgi import turn, unpack, until
 
 
 def is_running(pid):
@@ -61,12 +61,12 @@ class Worker(Case):
         messenger.send_request_multiple([number(i) for i in range(50)], "jobs")
         got = []
         while True:
-            reply = messenger.receive_remaining("jobs")
+            reply = next_reply(messenger, "jobs")
             if reply is None:
                 break
-            got.append(reply.unpack())
+            got.append(unpack(reply))
         self.assertEqual(got, list(range(50)))
-        self.assertEqual(messenger.call(string("x"), "c", -1).unpack(), "x")
+        self.assertEqual(unpack(messenger.call(string("x"), "c", -1)), "x")
 
     def test_launcher(self):
         launcher = Coproc.Launcher.new(["nice", "-n", "1"], Coproc.LauncherQuoting.ARGV, True, False)
@@ -131,8 +131,8 @@ class Worker(Case):
                 worker.start(GLib.Variant("a{sv}", {"code": GLib.Variant("i", 3)}), None)
                 messenger = worker.get_messenger()
                 self.assertEqual(messenger.props.peer_pid, worker.get_pid())
-                self.assertEqual(messenger.call(string("from Python"), "c", 30 * SECOND, None).unpack(),
-                                 "from Python")
+                reply = messenger.call(string("from Python"), "c", 30 * SECOND, None)
+                self.assertEqual(unpack(reply), "from Python")
                 self.assertTrue(worker.join(30 * SECOND, None))
                 self.assertEqual(worker.get_exit_status(), 3)
                 self.assertFails(Coproc.Error.CLOSED, messenger.receive_blocking, None)
@@ -145,7 +145,8 @@ class Worker(Case):
         messenger = self.start()
         self.assertEqual(self.worker.get_pid(), 0)
         self.assertEqual(messenger.props.peer_pid, os.getpid())
-        self.assertEqual(messenger.call(string("here"), "channel", 10 * SECOND, None).unpack(), "here")
+        reply = messenger.call(string("here"), "channel", 10 * SECOND, None)
+        self.assertEqual(unpack(reply), "here")
         self.assertTrue(self.worker.stop(SECOND))
         self.assertEqual(self.worker.get_exit_status(), 0)
         self.assertFails(Coproc.Error.CLOSED, messenger.send_norequest, string("gone"), None)
@@ -170,9 +171,9 @@ class Worker(Case):
         until(lambda: messenger.available("j") == 5)
         self.assertTrue(self.worker.join(30 * SECOND, None))
         self.assertTrue(self.worker.join(30 * SECOND, None))
-        got = [messenger.receive_remaining("j").unpack() for _ in range(5)]
+        got = [unpack(next_reply(messenger, "j")) for _ in range(5)]
         self.assertEqual(got, list(range(5)))
-        self.assertIsNone(messenger.receive_remaining("j"))
+        self.assertIsNone(next_reply(messenger, "j"))
 
     def test_terminate(self):
         self.start()
@@ -228,7 +229,7 @@ class Worker(Case):
         self.assertIsNot(first, second)
         self.assertNotEqual(self.worker.get_pid(), pid)
         self.assertEqual(second.requests_sent("r"), 0)
-        self.assertEqual(second.call(string("y"), "r", -1).unpack(), "y")
+        self.assertEqual(unpack(second.call(string("y"), "r", -1)), "y")
 
     def test_signals(self):
         exits, states = [], []
@@ -260,13 +261,13 @@ class Worker(Case):
     def test_messenger_subclass(self):
         class Mine(Coproc.Messenger):
             def do_get_priority(self, payload):
-                return True, float(payload.unpack())
+                return True, float(unpack(payload))
 
         self.worker.props.messenger_type = Mine
         messenger = self.start()
         self.assertIsInstance(messenger, Mine)
         messenger.send_request_multiple([number(3), number(1), number(2)], "p")
-        self.assertEqual(messenger.call(number(9), None, -1).unpack(), 9)
+        self.assertEqual(unpack(messenger.call(number(9), None, -1)), 9)
         got = [messenger.receive_message("p", -1) for _ in range(3)]
         self.assertEqual([m.get_priority() for m in got], sorted(m.get_priority() for m in got))
 
@@ -334,7 +335,7 @@ class Text(Case):
             file.write("one two\nthree\n")
             file.flush()
             payload = GLib.Variant("a{sv}", {"path": string(file.name)})
-            got = worker.get_messenger().call(payload, None, -1).unpack()
+            got = unpack(worker.get_messenger().call(payload, None, -1))
         self.assertEqual((got["lines"], got["words"], got["bytes"]), (2, 3, 14))
         missing = GLib.Variant("a{sv}", {"path": string("/no/such/file")})
         with self.assertRaises(GLib.Error) as caught:

@@ -4,10 +4,7 @@
 
 import sys
 
-import gi
-
-gi.require_version("Coproc", "1")
-from gi.repository import Coproc, GLib  # noqa: E402
+from coprocgi import Coproc, GLib, unpack
 
 messenger, arguments = Coproc.worker_connect(Coproc.PriorityMessenger)
 try:
@@ -18,4 +15,4 @@ except GLib.Error as error:
     if not error.matches(Coproc.error_quark(), Coproc.Error.CLOSE_REQUESTED):
         raise
 messenger.close()
-sys.exit(arguments.unpack().get("code", 0) if arguments else 0)
+sys.exit(unpack(arguments).get("code", 0) if arguments else 0)

@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# SPDX-FileCopyrightText: 2026 The libcoproc authors
+"""The Coproc namespace as Python programs like it.
+
+Payloads are Python values, errors are exception classes, resources are context managers, asynchronous
+methods can be awaited, and Ctrl-C ends a blocking call. Nothing is kept here: the objects are the
+library's own, and a method that is not mentioned is the one of introspection.
+"""
+
+import functools
+import math
+import sys
+import types
+
+from gi._gi import FunctionInfo
+from gi.module import get_introspection_module
+from gi.repository import GLib, GObject
+
+from ..overrides import override
+from . import _coproc_errors, _coproc_interrupt
+from ._coproc_errors import Error, from_glib, to_glib
+from ._coproc_payload import from_variant, to_variant, view
+
+_raw = get_introspection_module("Coproc")
+_raised = _coproc_interrupt.raised
+_Kind = _raw.MessageKind
+
+__all__ = ["Error", "Message", "Messenger", "WorkerResource", "serve", "worker_connect"]
+
+for _class in _coproc_errors.CLASSES.values():
+    globals()[_class.__name__] = _class
+    __all__.append(_class.__name__)
+_ENDS = (_coproc_errors.CLASSES[int(_raw.Error.CLOSED)], _coproc_errors.CLASSES[int(_raw.Error.CLOSE_REQUESTED)])
+
+
+# --- calling the library ---
+
+def _checked(function):
+    """A function of the library that raises exception classes, and what a signal handler has raised."""
+    def checked(*args):
+        try:
+            result = function(*args)
+        except GLib.Error as error:
+            raise _raised.pop() if _raised else from_glib(error)
+        if _raised:
+            raise _raised.pop()
+        return result
+    return checked
+
+
+def _check_all(kind):
+    """What can fail of a class of the library, as `_checked()` makes it."""
+    return types.SimpleNamespace(**{
+        name: _checked(function) for name, function in vars(kind).items()
+        if isinstance(function, FunctionInfo) and function.can_throw_gerror()})
+
+
+_messenger = _check_all(_raw.Messenger)
+_worker = _check_all(_raw.WorkerResource)
+
+
+def _complete(kind, checked):
+    """Gives a class what it does not define itself: checked methods, and properties as attributes."""
+    for name, function in vars(checked).items():
+        if name not in vars(kind) and vars(kind.__base__)[name].is_method():
+            method = functools.partialmethod(function)
+            method.__doc__ = vars(kind.__base__)[name].__doc__
+            setattr(kind, name, method)
+    for spec in GObject.list_properties(kind):
+        name = spec.name.replace("-", "_")
+        if not hasattr(kind, name):
+            setattr(kind, name, _make_property(spec))
+    return override(kind)
+
+
+def _make_property(spec):
+    writable = spec.flags & GObject.ParamFlags.WRITABLE and not spec.flags & GObject.ParamFlags.CONSTRUCT_ONLY
+    return property(lambda self: self.get_property(spec.name),
+                    (lambda self, value: self.set_property(spec.name, value)) if writable else None)
+
+
+def _begin(self, kind, name, args, callback, user_data, convert=None):
+    """Begins an asynchronous call: with a callback, as C has it, or to be awaited."""
+    start = getattr(kind, name + "_async")
+    if callback is None:
+        asyncio = sys.modules.get("asyncio")
+        loop = asyncio and asyncio._get_running_loop()
+        if loop:
+            from . import _coproc_asyncio
+            return _coproc_asyncio.begin(loop, self, start, getattr(kind, name + "_finish"), args, convert)
+    return start(self, *args, callback, *user_data)
+
+
+
+
+def _microseconds(timeout, timeout_us):
+    """`timeout` in seconds, if it is given, instead of `timeout_us`."""
+    return timeout_us if timeout is None else max(0, int(timeout * 1e6))
+
+
+def _pack_arguments(arguments):
+    return None if arguments is None else to_variant(arguments)
+
+
+# --- messages ---
+
+class Message(_raw.Message):
+    """A message: `Message(payload, channel, priority)`; it cannot be changed."""
+
+    def __new__(cls, payload=None, channel=None, priority=math.inf):
+        return _raw.Message.new_full(to_variant(payload), channel, priority)
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    @property
+    def payload(self):
+        """The payload as a Python value."""
+        data = self.get_bytes()
+        return from_variant(self.get_payload()) if data is None else view(data)
+
+    @property
+    def bytes(self):
+        """The payload of type `ay` as a read-only memoryview, without a copy; None for any other."""
+        data = self.get_bytes()
+        return None if data is None else view(data)
+
+    channel = property(_raw.Message.get_channel)
+    priority = property(_raw.Message.get_priority)
+    kind = property(_raw.Message.get_kind)
+    serial = property(_raw.Message.get_serial)
+    reply_serial = property(_raw.Message.get_reply_serial)
+
+    def __repr__(self):
+        channel = "" if self.channel is None else f" on {self.channel!r}"
+        return f"<Coproc.Message: {self.kind.value_nick}{channel}, {self.get_payload().get_type_string()!r}>"
+
+
+Message = override(Message)
+
+
+class _Replies:
+    """The replies that are outstanding, as they come. An error that a request was answered with is raised
+    in its place; what is iterated over afterwards are the next ones."""
+
+    def __init__(self, *args):
+        self._args = args
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        reply = _messenger.receive_remaining(*self._args)
+        if reply is None:
+            raise StopIteration
+        return from_variant(reply)
+
+
+class _Messages:
+    """The messages of a channel until the peer has ended, or asks to: for both kinds of `for`."""
+
+    def __init__(self, messenger, channel):
+        self._messenger = messenger
+        self._channel = channel
+        self._waiter = None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            return _messenger.receive_message(self._messenger, self._channel, -1, None)
+        except _ENDS:
+            raise StopIteration from None
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if self._waiter is None:
+            from . import _coproc_asyncio
+            self._waiter = _coproc_asyncio.Waiter(self._messenger)
+        try:
+            while True:
+                message = _messenger.try_receive_message(self._messenger, self._channel)
+                if message is not None:
+                    await self._waiter.give_way()
+                    return message
+                await self._waiter.wait()
+        except _ENDS:
+            raise StopAsyncIteration from None
+
+
+# --- messengers ---
+
+class Messenger(_raw.Messenger):
+    """One end of a connection. A payload is None, bool, int, float, str, bytes, list, tuple, dict, what has
+    a buffer, or a GLib.Variant; what is received is a Python value. Times are microseconds in
+    `timeout_us`, seconds in `timeout`. What ends in `_async` can be awaited."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc_info):
+        self.close()
+
+    def _send(self, kind, send, payload, channel, priority):
+        if priority is None:
+            return send(self, to_variant(payload), channel)
+        _messenger.send_message(self, Message(payload, channel, priority), kind)
+        return True
+
+    def send_norequest(self, payload=None, channel=None, *, priority=None):
+        """Sends a message that expects no reply."""
+        if priority is None and type(payload) is bytes:
+            return _messenger.send_bytes(self, payload, channel)
+        return self._send(_Kind.NOREQUEST, _messenger.send_norequest, payload, channel, priority)
+
+    def send_request(self, payload=None, channel=None, *, priority=None):
+        """Sends a request; its reply is received on the same channel."""
+        return self._send(_Kind.REQUEST, _messenger.send_request, payload, channel, priority)
+
+    def send_request_multiple(self, payloads, channel=None):
+        """Sends the requests of an iterable at once."""
+        return _messenger.send_request_multiple(self, [to_variant(payload) for payload in payloads], channel)
+
+    def send_reply(self, payload=None, channel=None):
+        """Answers the oldest request that was received on the channel."""
+        return _messenger.send_reply(self, to_variant(payload), channel)
+
+    def send_error(self, error):
+        """Sends a GLib.Error, or another exception with its traceback, past all queues."""
+        return _messenger.send_error(self, to_glib(error))
+
+    def reply(self, request, payload=None):
+        """Answers a request."""
+        return _messenger.reply(self, request, to_variant(payload))
+
+    def reply_error(self, request, error):
+        """Answers a request with a GLib.Error, or with another exception and its traceback."""
+        return _messenger.reply_error(self, request, to_glib(error))
+
+    def receive(self, channel=None, timeout=None):
+        """Waits for the next payload of a channel, at most `timeout` seconds."""
+        return _messenger.receive_message(self, channel, _microseconds(timeout, -1), None).payload
+
+    def receive_blocking(self, channel=None, cancellable=None):
+        """Waits for the next payload of a channel."""
+        return from_variant(_messenger.receive_blocking(self, channel, cancellable))
+
+    def receive_available(self, channel=None):
+        """A list of all payloads that are there."""
+        return [from_variant(variant) for variant in _messenger.receive_available(self, channel)]
+
+    def try_receive(self, channel=None, default=None):
+        """The next payload of a channel, or `default` when nothing is there."""
+        variant = _messenger.try_receive(self, channel)
+        return default if variant is None else from_variant(variant)
+
+    def receive_remaining(self, channel=None, cancellable=None):
+        """Iterates over the replies that are outstanding."""
+        return _Replies(self, channel, cancellable)
+
+    def receive_any(self, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Waits for the next message of any channel."""
+        return _messenger.receive_any(self, _microseconds(timeout, timeout_us), cancellable)
+
+    def receive_message(self, channel=None, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Waits for the next message of a channel."""
+        return _messenger.receive_message(self, channel, _microseconds(timeout, timeout_us), cancellable)
+
+    def receive_messages(self, channel=None, max_messages=0, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Waits for messages of a channel. Returns: a list of all that are there, at most `max_messages`."""
+        return _messenger.receive_messages(self, channel, max_messages, _microseconds(timeout, timeout_us),
+                                           cancellable)
+
+    def await_available(self, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Waits until some channel has a message."""
+        return _messenger.await_available(self, _microseconds(timeout, timeout_us), cancellable)
+
+    def call(self, payload=None, channel=None, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Sends a request and waits for its own reply."""
+        return from_variant(_messenger.call(self, to_variant(payload), channel,
+                                            _microseconds(timeout, timeout_us), cancellable))
+
+    def messages(self, channel=None):
+        """The messages of a channel, for `for` and `async for`, until the peer has ended or asks to."""
+        return _Messages(self, channel)
+
+    def call_async(self, payload=None, channel=None, timeout_us=-1, cancellable=None, callback=None,
+                   *user_data, timeout=None):
+        """Sends a request; awaited, it gives the payload of its own reply."""
+        return _begin(self, _raw.Messenger, "call",
+                      (to_variant(payload), channel, _microseconds(timeout, timeout_us), cancellable),
+                      callback, user_data, from_variant)
+
+    def call_finish(self, result):
+        return from_variant(_messenger.call_finish(self, result))
+
+    def receive_async(self, channel=None, cancellable=None, callback=None, *user_data):
+        """Awaited, it gives the next payload of a channel."""
+        return _begin(self, _raw.Messenger, "receive", (channel, cancellable), callback, user_data,
+                      from_variant)
+
+    def receive_finish(self, result):
+        return from_variant(_messenger.receive_finish(self, result))
+
+    def receive_message_async(self, channel=None, timeout_us=-1, cancellable=None, callback=None,
+                              *user_data, timeout=None):
+        """Awaited, it gives the next message of a channel."""
+        return _begin(self, _raw.Messenger, "receive_message",
+                      (channel, _microseconds(timeout, timeout_us), cancellable), callback, user_data)
+
+    def send_message_async(self, message, kind=_Kind.NOREQUEST, cancellable=None, callback=None, *user_data):
+        """Sends a message; awaited, it is sent or has failed."""
+        return _begin(self, _raw.Messenger, "send_message", (message, kind, cancellable), callback,
+                      user_data)
+
+
+Messenger = _complete(Messenger, _messenger)
+
+
+# --- workers ---
+
+class WorkerResource(_raw.WorkerResource):
+    """A worker: `with` and `async with` start it and stop it."""
+
+    def __enter__(self):
+        if not self.is_alive():
+            self.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.stop()
+
+    async def __aenter__(self):
+        if not self.is_alive():
+            await self.start_async()
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await self.stop_async()
+
+    messenger = property(_raw.WorkerResource.get_messenger,
+                         doc="The host's end of the connection; None before the first start.")
+    pid = property(_raw.WorkerResource.get_pid)
+    exit_status = property(_raw.WorkerResource.get_exit_status)
+    term_signal = property(_raw.WorkerResource.get_term_signal)
+
+    @classmethod
+    def for_callable(cls, function):
+        """A worker process that runs a Python function or class.
+
+        One whose first parameter is called `messenger` gets the worker's end of the connection, and the
+        arguments of the start as keyword arguments. Any other is called with the payload of each request,
+        and what it returns is the reply; a class is called with the arguments first. It is imported in
+        the worker by its name, or if that cannot be, carried there by cloudpickle.
+        """
+        from . import coproc_worker
+        return cls.new_for_command(coproc_worker.get_command(function))
+
+    def start(self, arguments=None, cancellable=None):
+        """Starts the worker with a dict of arguments, and waits until it is there."""
+        return _worker.start(self, _pack_arguments(arguments), cancellable)
+
+    def join(self, timeout_us=-1, cancellable=None, *, timeout=None):
+        """Asks the worker to end and waits until it has."""
+        return _worker.join(self, _microseconds(timeout, timeout_us), cancellable)
+
+    def stop(self, grace_us=None):
+        """Ends the worker: it is asked, then terminated, then killed, each after the grace period."""
+        return _worker.stop(self, self.grace_period if grace_us is None else grace_us)
+
+    def start_async(self, arguments=None, cancellable=None, callback=None, *user_data):
+        """Starts the worker; awaited, it is there."""
+        return _begin(self, _raw.WorkerResource, "start", (_pack_arguments(arguments), cancellable), callback,
+                      user_data)
+
+    def join_async(self, timeout_us=-1, cancellable=None, callback=None, *user_data, timeout=None):
+        """Asks the worker to end; awaited, it has."""
+        return _begin(self, _raw.WorkerResource, "join", (_microseconds(timeout, timeout_us), cancellable),
+                      callback, user_data)
+
+    def stop_async(self, grace_us=None, cancellable=None, callback=None, *user_data):
+        """Ends the worker as stop() does."""
+        return _begin(self, _raw.WorkerResource, "stop",
+                      (self.grace_period if grace_us is None else grace_us, cancellable), callback, user_data)
+
+
+WorkerResource = _complete(WorkerResource, _worker)
+
+
+def worker_connect(messenger_type=_raw.PriorityMessenger):
+    """Takes up the connection of a worker program. Returns: the messenger, and the dict of arguments."""
+    messenger, arguments = _checked(_raw.worker_connect)(messenger_type)
+    return messenger, {} if arguments is None else from_variant(arguments)
+
+
+def serve(function, messenger):
+    """Answers all requests with what a function makes of their payloads, until the host ends it.
+
+    An exception of the function is the answer to that request; the host gets it with its traceback.
+    """
+    try:
+        while True:
+            request = _messenger.receive_any(messenger, -1, None)
+            if request.get_kind() != _Kind.REQUEST:
+                continue
+            try:
+                reply = to_variant(function(request.payload))
+            except Exception as error:
+                _messenger.reply_error(messenger, request, to_glib(error))
+            else:
+                _messenger.reply(messenger, request, reply)
+    except _ENDS:
+        pass
+
+
+_coproc_interrupt.install()
