@@ -153,7 +153,7 @@ def _write_glib(value):
     return value.get_type_string(), value.get_data_as_bytes().get_data()
 
 
-_BUFFERS = {"b": "y", "B": "y", "c": "y", "h": "n", "H": "q", "i": "i", "I": "u", "q": "x", "Q": "t",
+_BUFFERS = {"?": "b", "b": "y", "B": "y", "c": "y", "h": "n", "H": "q", "i": "i", "I": "u", "q": "x", "Q": "t",
             "d": "d"}
 _BUFFERS.update({"l": "x", "L": "t"} if struct.calcsize("l") == 8 else {"l": "i", "L": "u"})
 
