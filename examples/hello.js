@@ -7,17 +7,11 @@
 // Run it with: meson devenv -C build gjs -m "$PWD/examples/hello.js"
 import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
-import GLib from 'gi://GLib';
-
-const SECOND = 1000000; // times are in microseconds
 
 const worker = Coproc.WorkerResource.new('echo', 'echo');
-worker.start(null, null);
-
-const messenger = worker.get_messenger();
-const reply = messenger.call(new GLib.Variant('s', 'Hello!'), null, 5 * SECOND, null);
-const host = new Gio.Credentials().get_unix_pid();
-print(`Host ${host} asked worker ${worker.get_pid()} and got: ${reply.unpack()}`);
-
-worker.stop(SECOND);
-print(`The worker's exit status: ${worker.get_exit_status()}`);
+Coproc.using(worker, () => {
+    const reply = worker.messenger.call('Hello!');
+    const host = new Gio.Credentials().get_unix_pid();
+    print(`Host ${host} asked worker ${worker.pid} and got: ${reply}`);
+});
+print(`The worker's exit status: ${worker.exit_status}`);

@@ -14,14 +14,8 @@ function median(numbers) {
     return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const [messenger] = Coproc.worker_connect(Coproc.PriorityMessenger.$gtype);
-try {
-    for (;;) {
-        const request = messenger.receive_any(-1, null);
-        messenger.reply(request, new GLib.Variant('d', median(request.get_payload().deepUnpack())));
-    }
-} catch (error) {
-    if (!error.matches(Coproc.Error, Coproc.Error.CLOSE_REQUESTED))
-        throw error;
-}
-messenger.close();
+// A number that is whole would be sent as an integer: the host wants a `d`.
+const answer = numbers => new GLib.Variant('d', median(numbers));
+
+const [messenger] = Coproc.worker_connect();
+await Coproc.using(messenger, () => Coproc.serve(answer, messenger));

@@ -3,29 +3,23 @@
 // SPDX-FileCopyrightText: 2026 The libcoproc authors
 //
 // Priorities: what waits in a channel is received lowest number first, and in the order of arrival
-// where the numbers are the same. A number under "priority" in a dictionary is its priority.
+// where the numbers are the same.
 //
 // Run it with: meson devenv -C build gjs -m "$PWD/examples/priorities.js"
 import Coproc from 'gi://Coproc?version=1';
-import GLib from 'gi://GLib';
 
 const worker = Coproc.WorkerResource.new('echo', 'echo');
-worker.start(null, null);
-const messenger = worker.get_messenger();
-
-for (let i = 0; i < 3; i++) {
-    for (const [text, priority] of [['low', 2], ['high', 1]]) {
-        messenger.send_request(new GLib.Variant('a{sv}', {
-            text: new GLib.Variant('s', `${text} ${i}`),
-            priority: new GLib.Variant('i', priority),
-        }), null);
+Coproc.using(worker, () => {
+    const {messenger} = worker;
+    for (let i = 0; i < 3; i++) {
+        messenger.send_request(`low ${i}`, null, 2);
+        messenger.send_request(`high ${i}`, null, 1);
     }
-}
 
-// Without a priority a message goes to the back: once it is answered, all the others are. A call
-// takes its own reply and leaves theirs in the channel, for us to see the order.
-messenger.call(new GLib.Variant('s', 'last'), null, -1, null);
+    // Without a priority a message goes to the back: once it is answered, all the others are. A call
+    // takes its own reply and leaves theirs in the channel, for us to see the order.
+    messenger.call('last');
 
-let reply;
-while ((reply = messenger.receive_remaining(null, null)) !== null)
-    print(reply.recursiveUnpack().text);
+    for (const reply of messenger.receive_remaining())
+        print(reply);
+});

@@ -7,7 +7,6 @@
 //
 // Run it with: meson devenv -C build gjs -m "$PWD/examples/wordcount.js" "$PWD"/README.md ...
 import Coproc from 'gi://Coproc?version=1';
-import GLib from 'gi://GLib';
 import System from 'system';
 
 const KEYS = ['lines', 'words', 'bytes'];
@@ -16,29 +15,28 @@ function printCounts(counts, name) {
     print(...KEYS.map(key => counts[key].toString().padStart(7)), name);
 }
 
-const worker = Coproc.WorkerResource.new('text', 'count');
-worker.start(null, null);
-const messenger = worker.get_messenger();
-
 const paths = System.programArgs;
-messenger.send_request_multiple(
-    paths.map(path => new GLib.Variant('a{sv}', {path: new GLib.Variant('s', path)})), null);
-
 const total = {lines: 0, words: 0, bytes: 0};
 let failed = false;
-while (messenger.remaining(null) > 0) {
-    let reply;
-    try {
-        reply = messenger.receive_remaining(null, null).recursiveUnpack();
-    } catch (error) {
-        printerr(error.message);
-        failed = true;
-        continue;
+
+const worker = Coproc.WorkerResource.new('text', 'count');
+Coproc.using(worker, () => {
+    const {messenger} = worker;
+    messenger.send_request_multiple(paths.map(path => ({path})));
+
+    while (messenger.remaining() > 0) {
+        try {
+            for (const counts of messenger.receive_remaining()) {
+                printCounts(counts, counts.path);
+                for (const key of KEYS)
+                    total[key] += counts[key];
+            }
+        } catch (error) { // of one file; the others follow
+            printerr(error.message);
+            failed = true;
+        }
     }
-    printCounts(reply, reply.path);
-    for (const key of KEYS)
-        total[key] += reply[key];
-}
+});
 
 if (paths.length > 1)
     printCounts(total, 'total');

@@ -4,8 +4,14 @@
  * A test harness in one screen: assertions, waiting with a deadline, TAP output.
  */
 import Coproc from 'gi://Coproc?version=1';
+import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import System from 'system';
+
+/** Most tests run twice: with the library as introspection gives it, and with the override. */
+export const OVERRIDE = GLib.getenv('COPROC_TEST_OVERRIDE') !== null;
+if (OVERRIDE !== ('messages' in Coproc.Messenger.prototype))
+    throw new Error(`the override is ${OVERRIDE ? 'missing' : 'not wanted'}`);
 
 const cases = [];
 
@@ -72,6 +78,21 @@ export function turn() {
 
 export const string = text => new GLib.Variant('s', text);
 export const number = value => new GLib.Variant('x', value);
+
+/** The value of a payload, which is a GLib.Variant only without the override. */
+export const unpack = payload => payload instanceof GLib.Variant ? payload.recursiveUnpack() : payload;
+
+/** The payload of the next reply, or null: with the override receive_remaining() is an iterator. */
+export function nextReply(messenger, channel) {
+    const replies = messenger.receive_remaining(channel, null);
+    return OVERRIDE ? replies.next().value ?? null : replies;
+}
+
+/** Lets asynchronous methods give promises, which with the override they do. */
+export function promisify(kind, ...names) {
+    for (const name of OVERRIDE ? [] : names)
+        Gio._promisify(kind.prototype, `${name}_async`, `${name}_finish`);
+}
 
 export function pair(type = Coproc.PriorityMessenger) {
     const [done, workerEnd, hostEnd] = Coproc.Messenger.new_pair(type);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Workers from JavaScript, through introspection alone.
+ * Workers from JavaScript.
  */
 import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 
-import {equal, fails, number, rejects, run, string, test, truthy, turn, until} from './tap.js';
+import {equal, fails, nextReply, number, promisify, rejects, run, string, test, truthy, turn, unpack, until}
+    from './tap.js';
 
 const SECOND = 1000000;
 const {WorkerResource, WorkerState} = Coproc;
 
-for (const name of ['start', 'join', 'stop'])
-    Gio._promisify(WorkerResource.prototype, `${name}_async`, `${name}_finish`);
-Gio._promisify(Coproc.Messenger.prototype, 'call_async', 'call_finish');
+promisify(WorkerResource, 'start', 'join', 'stop');
+promisify(Coproc.Messenger, 'call');
 
 function echo() {
     const worker = WorkerResource.new('echo', 'echo');
@@ -44,10 +44,10 @@ test('echo', () => {
     equal(messenger.peer_pid, worker.get_pid());
     messenger.send_request_multiple([1, 2, 3].map(number), 'jobs');
     const got = [];
-    for (let v = messenger.receive_remaining('jobs', null); v; v = messenger.receive_remaining('jobs', null))
-        got.push(v.deepUnpack());
+    for (let v = nextReply(messenger, 'jobs'); v; v = nextReply(messenger, 'jobs'))
+        got.push(unpack(v));
     equal(got, [1, 2, 3]);
-    equal(messenger.call(string('x'), 'c', -1, null).deepUnpack(), 'x');
+    equal(unpack(messenger.call(string('x'), 'c', -1, null)), 'x');
     truthy(worker.stop(5 * SECOND));
     truthy(worker.stop(5 * SECOND));
     equal([worker.is_alive(), worker.get_exit_status(), worker.get_term_signal()], [false, 0, 0]);
@@ -87,7 +87,7 @@ test('commands', () => {
         worker.start(new GLib.Variant('a{sv}', {code: new GLib.Variant('i', 3)}), null);
         const messenger = worker.get_messenger();
         equal(messenger.peer_pid, worker.get_pid());
-        equal(messenger.call(string('from JS'), 'c', 30 * SECOND, null).deepUnpack(), 'from JS');
+        equal(unpack(messenger.call(string('from JS'), 'c', 30 * SECOND, null)), 'from JS');
         truthy(worker.join(30 * SECOND, null));
         equal(worker.get_exit_status(), 3);
         fails(Coproc.Error.CLOSED, () => messenger.receive_blocking(null, null));
@@ -100,7 +100,7 @@ test('thread', () => {
     worker.start(null, null);
     equal(worker.get_pid(), 0);
     const reply = worker.get_messenger().call(new GLib.Variant('s', 'here'), 'channel', 10 * SECOND, null);
-    equal(reply.deepUnpack(), 'here');
+    equal(unpack(reply), 'here');
     worker.stop(SECOND);
     equal(worker.get_exit_status(), 0);
 });
@@ -111,7 +111,7 @@ test('async', async () => {
     worker.connect('exited', (_, status, signal) => exits.push([status, signal]));
     truthy(await worker.start_async(null, null));
     const calls = [1, 2, 3].map(i => worker.get_messenger().call_async(number(i), 'c', -1, null));
-    equal((await Promise.all(calls)).map(v => v.deepUnpack()), [1, 2, 3]);
+    equal((await Promise.all(calls)).map(unpack), [1, 2, 3]);
     truthy(await worker.join_async(30 * SECOND, null));
     truthy(await worker.stop_async(SECOND, null));
     until(() => exits.length);
@@ -126,8 +126,8 @@ test('join-keeps-replies', () => {
     // A close request overtakes what the worker has not received yet.
     until(() => messenger.available('j') === 2);
     truthy(worker.join(30 * SECOND, null));
-    equal([1, 2].map(() => messenger.receive_remaining('j', null).deepUnpack()), [1, 2]);
-    equal(messenger.receive_remaining('j', null), null);
+    equal([1, 2].map(() => unpack(nextReply(messenger, 'j'))), [1, 2]);
+    equal(nextReply(messenger, 'j'), null);
 });
 
 test('terminate', () => {
@@ -168,7 +168,7 @@ test('restart', () => {
     const second = worker.get_messenger();
     truthy(first !== second);
     equal(second.requests_sent('r'), 0);
-    equal(second.call(string('y'), 'r', -1, null).deepUnpack(), 'y');
+    equal(unpack(second.call(string('y'), 'r', -1, null)), 'y');
     worker.stop(SECOND);
 });
 
@@ -176,7 +176,7 @@ test('messenger-signals', () => {
     const worker = echo();
     const messenger = worker.get_messenger();
     const got = [];
-    messenger.connect('message::m', (_, message) => got.push(message.get_payload().deepUnpack()));
+    messenger.connect('message::m', (_, message) => got.push(unpack(message.get_payload())));
     messenger.listen('m');
     messenger.send_request_multiple([1, 2].map(number), 'm');
     until(() => got.length === 2);
@@ -187,13 +187,13 @@ test('messenger-signals', () => {
 test('messenger-type', () => {
     const Mine = GObject.registerClass(class MineWorker extends Coproc.Messenger {
         vfunc_get_priority(payload) {
-            return [true, payload.deepUnpack()];
+            return [true, unpack(payload)];
         }
     });
     const worker = new WorkerResource({plugin: 'echo', entry_point: 'echo', messenger_type: Mine});
     worker.start(null, null);
     truthy(worker.get_messenger() instanceof Mine);
-    equal(worker.get_messenger().call(number(1), null, -1, null).deepUnpack(), 1);
+    equal(unpack(worker.get_messenger().call(number(1), null, -1, null)), 1);
     worker.stop(SECOND);
 });
 
@@ -215,7 +215,7 @@ test('text-count', () => {
     const [file] = Gio.File.new_tmp('coproc-XXXXXX.txt');
     file.replace_contents('one two\nthree\n', null, false, Gio.FileCreateFlags.NONE, null);
     const payload = new GLib.Variant('a{sv}', {path: string(file.get_path())});
-    const got = worker.get_messenger().call(payload, null, -1, null).recursiveUnpack();
+    const got = unpack(worker.get_messenger().call(payload, null, -1, null));
     equal([got.lines, got.words, got.bytes].map(Number), [2, 3, 14]);
     file.delete(null);
     worker.stop(SECOND);

@@ -6,6 +6,8 @@
 import Coproc from 'gi://Coproc?version=1';
 import System from 'system';
 
+import {unpack} from './tap.js';
+
 const [messenger, args] = Coproc.worker_connect(Coproc.PriorityMessenger.$gtype);
 try {
     for (;;) {
@@ -17,4 +19,4 @@ try {
         throw error;
 }
 messenger.close();
-System.exit(args?.recursiveUnpack().code ?? 0);
+System.exit(unpack(args)?.code ?? 0);
