@@ -127,6 +127,24 @@ function addMessage(Coproc) {
         make(toVariant(payload), channel, priority);
 }
 
+/** A handler of the signal `message`. Who has asked is told when it fails, and does not wait. */
+function guard(Coproc, handler) {
+    return (messenger, message) => {
+        try {
+            return handler(messenger, message);
+        } catch (error) {
+            if (message.get_kind() === Coproc.MessageKind.REQUEST) {
+                try {
+                    messenger.reply_error(message, error);
+                } catch (_) {
+                    // It has been answered before, or nobody waits any more.
+                }
+            }
+            throw error;
+        }
+    };
+}
+
 /** The messages of a channel until the peer has ended, or asks to: for `for` and `for await`. */
 class Messages {
     constructor(Coproc, messenger, channel) {
@@ -184,6 +202,9 @@ function addMessenger(Coproc) {
     };
 
     replace(Messenger, {
+        connect(original, name, handler) {
+            return original.call(this, name, /^message(::|$)/.test(name) ? guard(Coproc, handler) : handler);
+        },
         send_norequest: send(MessageKind.NOREQUEST),
         send_request: send(MessageKind.REQUEST),
         send_request_multiple(original, payloads, channel = null) {

@@ -139,6 +139,19 @@ class Message(_raw.Message):
 Message = override(Message)
 
 
+def _handle(handler, messenger, message, *args):
+    """Calls a handler of the signal `message`. Who has asked is told that it failed, and does not wait."""
+    try:
+        return handler(messenger, message, *args)
+    except Exception as error:
+        if message.get_kind() == _Kind.REQUEST:
+            try:
+                _messenger.reply_error(messenger, message, to_glib(error))
+            except GLib.Error:
+                pass  # it has been answered before, or nobody waits any more
+        raise
+
+
 class _Replies:
     """The replies that are outstanding, as they come. An error that a request was answered with is raised
     in its place; what is iterated over afterwards are the next ones."""
@@ -210,16 +223,23 @@ class Messenger(_raw.Messenger):
     async def __aexit__(self, *exc_info):
         self.close()
 
+    def connect(self, name, handler, *args):
+        """As every object has it; a request whose handler raises is answered with that."""
+        is_message = name.partition("::")[0] == "message"
+        return super().connect(name, functools.partial(_handle, handler) if is_message else handler, *args)
+
     def _send(self, kind, send, payload, channel, priority):
-        if priority is None:
-            return send(self, to_variant(payload), channel)
-        _messenger.send_message(self, Message(payload, channel, priority), kind)
+        if type(payload) is bytes and (priority is not None or type(self) in _PLAIN):
+            # The library reads them where they are.
+            _messenger.send_bytes_full(self, payload, channel, kind, math.inf if priority is None else priority)
+        elif priority is None:
+            send(self, to_variant(payload), channel)
+        else:
+            _messenger.send_message(self, Message(payload, channel, priority), kind)
         return True
 
     def send_norequest(self, payload=None, channel=None, *, priority=None):
         """Sends a message that expects no reply."""
-        if priority is None and type(payload) is bytes:
-            return _messenger.send_bytes(self, payload, channel)
         return self._send(_Kind.NOREQUEST, _messenger.send_norequest, payload, channel, priority)
 
     def send_request(self, payload=None, channel=None, *, priority=None):
@@ -229,6 +249,11 @@ class Messenger(_raw.Messenger):
     def send_request_multiple(self, payloads, channel=None):
         """Sends the requests of an iterable at once."""
         return _messenger.send_request_multiple(self, [to_variant(payload) for payload in payloads], channel)
+
+    def send_bytes(self, data, channel=None):
+        """Sends what has a buffer, as bytes."""
+        # PyGObject takes any other buffer apart byte by byte.
+        return _messenger.send_bytes(self, data if type(data) is bytes else memoryview(data).tobytes(), channel)
 
     def send_reply(self, payload=None, channel=None):
         """Answers the oldest request that was received on the channel."""
@@ -325,6 +350,9 @@ class Messenger(_raw.Messenger):
 
 Messenger = _complete(Messenger, _messenger)
 
+# Those whose priority of bytes is known without asking.
+_PLAIN = {Messenger, _raw.PriorityMessenger, _raw.MultiMessenger}
+
 
 # --- workers ---
 
@@ -352,6 +380,16 @@ class WorkerResource(_raw.WorkerResource):
     pid = property(_raw.WorkerResource.get_pid)
     exit_status = property(_raw.WorkerResource.get_exit_status)
     term_signal = property(_raw.WorkerResource.get_term_signal)
+
+    @property
+    def rlimits(self):
+        """The limits on resources of the worker's process, as a dict."""
+        limits = self.get_property("rlimits")
+        return None if limits is None else from_variant(limits)
+
+    @rlimits.setter
+    def rlimits(self, limits):
+        self.set_property("rlimits", None if limits is None else GLib.Variant("a{st}", limits))
 
     @classmethod
     def for_callable(cls, function):

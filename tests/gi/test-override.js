@@ -69,6 +69,22 @@ test('messages/iterators', () => {
     equal([...workerEnd.messages('r')].map(message => message.payload), ['last']);
 });
 
+test('handlers/throws', async () => {
+    const [workerEnd, hostEnd] = pair();
+    workerEnd.connect('message::jobs', (messenger, message) => {
+        if (message.payload === 'answered')
+            messenger.reply(message, 'done');
+        throw new RangeError('on purpose');
+    });
+    workerEnd.listen('jobs');
+    for (const payload of ['?', 'answered'])
+        GLib.test_expect_message('Gjs', GLib.LogLevelFlags.LEVEL_CRITICAL, '*on purpose*');
+    const error = await rejects(Codes.HANDLER, hostEnd.call_async('?', 'jobs', 60e6));
+    truthy(error.message.startsWith('RangeError: on purpose'), error.message);
+    equal(await hostEnd.call_async('answered', 'jobs', 60e6), 'done');
+    GLib.test_assert_expected_messages_internal('Gjs', 'test-override.js', 0, '');
+});
+
 test('promises/call', async () => {
     const [workerEnd, hostEnd] = pair();
     const serve = async () => {

@@ -64,7 +64,7 @@ test('launcher', () => {
     worker.launcher = launcher;
     equal(worker.launcher.get_quoting(), LauncherQuoting.SHELL);
     worker.start(null, null);
-    equal(worker.get_messenger().call(string('x'), null, -1, null).deepUnpack(), 'x');
+    equal(unpack(worker.get_messenger().call(string('x'), null, -1, null)), 'x');
     truthy(worker.stop(5 * SECOND));
     worker.launcher = Launcher.new(['no-such-launcher'], LauncherQuoting.ARGV, true, false);
     fails(Coproc.Error.SPAWN, () => worker.start(null, null));

@@ -2,8 +2,11 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """What the Python override adds to introspection."""
 
+import array
 import asyncio
+import contextlib
 import gc
+import io
 import os
 import pickle
 import signal
@@ -109,12 +112,42 @@ class Messages(Case):
         with self.assertRaises(AttributeError):
             host_end.closed = True
 
+    def test_rlimits(self):
+        worker = Coproc.WorkerResource.new("echo", "echo")
+        self.assertIsNone(worker.rlimits)
+        worker.rlimits = {"nofile": 99}
+        self.assertEqual(worker.rlimits, {"nofile": 99})
+
     def test_with(self):
         worker_end, host_end = pair()
         with host_end as same:
             self.assertIs(same, host_end)
         self.assertTrue(host_end.closed)
         self.assertRaises(Coproc.Closed, worker_end.receive)
+
+    def test_send_bytes(self):
+        """Buffers are bytes here, whatever they hold, and cost nothing by the piece."""
+        worker_end, host_end = pair(Coproc.MultiMessenger)
+        data = bytes(range(256)) * 4096
+        for kind in (bytes, bytearray, memoryview, lambda data: array.array("d", data)):
+            start = time.monotonic()
+            for _ in range(10):
+                host_end.send_bytes(kind(data))
+                self.assertEqual(worker_end.receive(), data)
+            self.assertLess(time.monotonic() - start, 5)
+
+    def test_bytes_of_each_kind(self):
+        worker_end, host_end = pair()
+        for priority in (None, 2.0):
+            host_end.send_request(b"?", "b", priority=priority)
+            request = worker_end.receive_message("b")
+            self.assertEqual((request.kind, request.bytes), (Coproc.MessageKind.REQUEST, b"?"))
+            self.assertEqual(request.priority, priority or float("inf"))
+            worker_end.reply(request, b"!")
+            self.assertEqual(list(host_end.receive_remaining("b")), [b"!"])
+            host_end.send_norequest(b".", "b", priority=priority)
+            message = worker_end.receive_message("b")
+            self.assertEqual((message.kind, message.bytes), (Coproc.MessageKind.NOREQUEST, b"."))
 
     def test_try_receive(self):
         """A payload of None is not nothing."""
@@ -142,6 +175,57 @@ class Messages(Case):
         host_end.send_norequest("last", "r")
         host_end.close()
         self.assertEqual([message.payload for message in worker_end.messages("r")], ["last"])
+
+
+class Handlers(Case):
+    """What raises in a handler is told to whoever waits for it, and printed."""
+
+    def call(self, handler):
+        worker_end, host_end = pair()
+        worker_end.connect("message::jobs", handler)
+        worker_end.listen("jobs")
+        results = []
+        host_end.call_async("?", "jobs", 60 * SECOND, None,
+                            lambda source, result: results.append(self.finish(source, result)))
+        with contextlib.redirect_stderr(io.StringIO()) as printed:
+            until(lambda: results)
+        return results[0], printed.getvalue()
+
+    def finish(self, source, result):
+        try:
+            return source.call_finish(result)
+        except GLib.Error as error:
+            return error
+
+    def test_raises(self):
+        def handler(messenger, message):
+            raise ValueError("on purpose")
+
+        error, printed = self.call(handler)
+        self.assertIsInstance(error, ValueError)
+        self.assertIsInstance(error, Coproc.Handler)
+        self.assertIn("on purpose", str(error))
+        self.assertIn("ValueError: on purpose", printed)
+
+    def test_raises_after_the_reply(self):
+        def handler(messenger, message):
+            messenger.reply(message, "done")
+            raise ValueError("too late")
+
+        self.assertEqual(self.call(handler)[0], "done")
+
+    def test_priority(self):
+        """A virtual function that raises something is an error of the send."""
+        class Odd(Coproc.Messenger):
+            def do_get_priority(self, payload):
+                raise ValueError("on purpose")
+
+        worker_end, host_end = pair(Odd)
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.assertRaises(Coproc.Handler, host_end.call, "?")
+            self.assertRaises(Coproc.Handler, host_end.send_norequest, b"?")
+            self.assertRaises(Coproc.Handler, host_end.send_request, b"?")
+        self.assertEqual(host_end.messages_sent(), 0)
 
 
 class Interrupts(Case):

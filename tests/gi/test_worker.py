@@ -76,7 +76,7 @@ class Worker(Case):
         self.assertFalse(launcher.get_kills_orphans())
         self.worker.props.launcher = launcher
         self.assertEqual(self.worker.props.launcher.get_argv_prefix(), ["nice", "-n", "1"])
-        self.assertEqual(self.start().call(string("nice"), None, -1).unpack(), "nice")
+        self.assertEqual(unpack(self.start().call(string("nice"), None, -1)), "nice")
         self.assertEqual(os.getpriority(os.PRIO_PROCESS, self.worker.get_pid()),
                          os.getpriority(os.PRIO_PROCESS, 0) + 1)
 
@@ -89,7 +89,7 @@ class Worker(Case):
                 worker.props.launcher = launcher
                 worker.props.heartbeat_timeout = 60 * SECOND
                 worker.start(None, None)
-                self.assertEqual(worker.get_messenger().call(string("x"), None, 30 * SECOND, None).unpack(), "x")
+                self.assertEqual(unpack(worker.get_messenger().call(string("x"), None, 30 * SECOND, None)), "x")
                 self.assertTrue(worker.join(30 * SECOND, None))
                 self.assertEqual(worker.get_exit_status(), 0)
 
@@ -102,7 +102,7 @@ class Worker(Case):
 
     def test_rlimits(self):
         self.worker.props.rlimits = GLib.Variant("a{st}", {"nofile": 99})
-        self.assertEqual(self.worker.props.rlimits.unpack(), {"nofile": 99})
+        self.assertEqual(unpack(self.worker.props.rlimits), {"nofile": 99})
         self.start()
         with open(f"/proc/{self.worker.get_pid()}/limits", encoding="ascii") as limits:
             self.assertRegex(limits.read(), r"Max open files +99 +99 ")
@@ -122,7 +122,7 @@ class Worker(Case):
                     os._exit(7)
             os._exit(1)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 7)
-        self.assertEqual(messenger.call(string("x"), None, -1).unpack(), "x")
+        self.assertEqual(unpack(messenger.call(string("x"), None, -1)), "x")
 
     def test_commands(self):
         for line in os.environ["COPROC_TEST_COMMANDS"].split(";"):
