@@ -48,7 +48,7 @@ function repeat(make, n) {
     }
     settle(fds);
     until(() => count('/proc/self/task') <= threads);
-    truthy(resident() - memory < 16384 + 2 * n, `KiB more than before: ${resident() - memory}, which`);
+    truthy(resident() - memory < 16384 + n, `KiB more than before: ${resident() - memory}, which`);
 }
 
 test('lifetime/messengers', () => repeat(() => {
