@@ -32,14 +32,16 @@ def is_running(pid):
         return False
 
 
-def run_script(text, timeout=60, **options):
+def run_script(text, timeout=60):
     """Runs a script as a program; gives the finished process, with its output as text."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "script.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
+        # with buffers, as usual: lines of two processes are not mixed
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
         return subprocess.run(
-            [sys.executable, path], capture_output=True, text=True, timeout=timeout, **options
+            [sys.executable, path], capture_output=True, text=True, timeout=timeout, env=environment
         )
 
 

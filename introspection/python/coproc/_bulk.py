@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Bytes into and out of the library. Small ones as introspection does it; large ones without the
-copies that it makes.
-"""
+"""Bytes into the library: large ones without the copy that introspection makes."""
 
 import ctypes
 
 from ._library import Coproc
 
 _SONAME = "libcoproc-1.so.0"
-_LARGE = 65536  # from so many bytes on a copy costs more than a call through ctypes
+LARGE = 65536  # from so many bytes on a copy costs more than a call through ctypes
 
 _send_bytes_full = Coproc.Messenger.send_bytes_full
 
 _get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _get_pointer.restype = ctypes.c_void_p
 _get_pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
-_memory_view = ctypes.pythonapi.PyMemoryView_FromMemory
-_memory_view.restype = ctypes.py_object
-_memory_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
-_READ_ONLY = 0x100
 
 # Introspection has loaded it; this is the same one.
 _send_large = ctypes.CDLL(_SONAME).coproc_messenger_send_bytes_full
@@ -38,19 +32,10 @@ _send_large.argtypes = (
 
 def send(messenger, data, name, kind, priority):
     """Sends bytes and gives the number under which they were sent. GLib.Error."""
-    if len(data) >= _LARGE:
-        serial = ctypes.c_uint64()
-        pointer = _get_pointer(messenger.__gpointer__, None)
-        channel = None if name is None else name.encode()
-        if _send_large(pointer, data, len(data), channel, int(kind), priority, serial, None):
-            return serial.value
-        # nothing was sent: what follows tells why
+    serial = ctypes.c_uint64()
+    pointer = _get_pointer(messenger.__gpointer__, None)
+    channel = None if name is None else name.encode()
+    if _send_large(pointer, data, len(data), channel, int(kind), priority, serial, None):
+        return serial.value
+    # nothing was sent: this tells why
     return _send_bytes_full(messenger, data, name, kind, priority)[1]
-
-
-def view(gbytes):
-    """The content of a GLib.Bytes: as bytes, or as a view that is good while the GLib.Bytes lives."""
-    size = gbytes.get_size()
-    if size < _LARGE:
-        return gbytes.get_data() or b""
-    return _memory_view(gbytes.get_region(1, 0, size), size, _READ_ONLY)

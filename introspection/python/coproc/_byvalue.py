@@ -326,14 +326,26 @@ _REDUCERS_BY_NAME = {
 # --- in the process that uses ---
 
 
-def apply(definition, loads):
+_catch_up = None
+
+
+def on_unknown(catch_up):
+    """Sets the function that takes up what the host has sent and nobody has needed yet."""
+    global _catch_up
+
+    _catch_up = catch_up
+
+
+def apply(definition):
     """Takes up a definition."""
-    function, *arguments = loads(definition)
+    function, *arguments = pickle.loads(definition)
     function(*arguments)
 
 
 def _resolve(key):
     """Called by unpickling, on either side."""
+    if key not in _received and _catch_up is not None:
+        _catch_up()
     found = _received.get(key)
     return _home[key] if found is None else found
 

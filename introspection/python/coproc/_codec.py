@@ -30,12 +30,10 @@ class Marked:
         return Marked, (self.payload, self.request_reply, self.is_reply)
 
 
-def looks_pickled(data):
-    return data[:2] == _HEAD and data[-1:] == _TAIL
-
-
 class Codec:
     """For two ends in one process."""
+
+    loads = staticmethod(pickle.loads)
 
     def dumps(self, obj):
         try:
@@ -43,19 +41,15 @@ class Codec:
         except _ERRORS:
             return _byvalue.dumps_here(obj)
 
-    def loads(self, data):
-        return pickle.loads(data)
-
     def encode(self, payload):
-        if type(payload) is bytes and not looks_pickled(payload):
+        if type(payload) is bytes and not (payload[:2] == _HEAD and payload[-1:] == _TAIL):
             return payload
         return self.dumps(payload)
 
     def decode(self, data):
-        """`data`: bytes, or a view that need not last."""
-        if looks_pickled(data):
-            return self.loads(data)
-        return bytes(data)
+        if data[:2] == _HEAD and data[-1:] == _TAIL:
+            return pickle.loads(data)
+        return data
 
 
 class HostCodec(Codec):
@@ -73,17 +67,13 @@ class HostCodec(Codec):
 
 
 class WorkerCodec(Codec):
-    """`catch_up()` takes up the definitions that the host has sent."""
+    """`catch_up()` takes up the definitions that the host has sent: when one is missed."""
 
     def __init__(self, catch_up):
-        self._catch_up = catch_up
+        _byvalue.on_unknown(catch_up)
 
     def dumps(self, obj):
         try:
             return pickle.dumps(obj, PROTOCOL)
         except _ERRORS:
             return _byvalue.dumps_home(obj)
-
-    def loads(self, data):
-        self._catch_up()
-        return pickle.loads(data)

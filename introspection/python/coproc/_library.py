@@ -30,7 +30,7 @@ _MAX_TEXT = 32768  # characters of a message, and of a traceback, that cross
 _MAX_PICKLE = 262144  # bytes of an exception that cross
 
 _CODE = Coproc.Error
-_DOMAIN = GLib.quark_to_string(Coproc.error_quark())
+COPROC_DOMAIN = GLib.quark_to_string(Coproc.error_quark())
 _CLASSES = {
     int(_CODE.CLOSED): exceptions.MessengerClosedError,
     int(_CODE.WORKER_DIED): exceptions.WorkerDiedError,
@@ -52,7 +52,7 @@ def translate(error, loads=None):
     """A GLib.Error as the exception to raise; with `loads` also one that an exception is in."""
     if error.domain == EXCEPTION_DOMAIN and loads is not None:
         return unpack_exception(error.message, loads)
-    if error.domain != _DOMAIN:
+    if error.domain != COPROC_DOMAIN:
         exception = exceptions.CoprocError(error.message)
     elif error.code == _CODE.CLOSE_REQUESTED:
         return exceptions.ResourceRequestedClose()
@@ -116,22 +116,25 @@ def unpack_exception(text, loads):
 
 # --- calling ---
 
+_interrupt.install()
+
+
+def fail(error, loads=None, again=True):
+    """Raises what a GLib.Error is. Returns when the call is to be made again: a signal has ended its
+    wait, although no handler has raised anything.
+    """
+    exception = _interrupt.pop()
+    if exception is not None:
+        raise exception from None
+    if not again or error.code != _CANCELLED or error.domain != _IO_DOMAIN:
+        exception = translate(error, loads)
+        raise exception from exception.__cause__
+
 
 def call(function, *arguments, loads=None, again=True):
-    """Calls a function of the library. In the main thread Ctrl-C works while it waits.
-
-    A wait that a signal has ended although no handler has raised anything is begun again, if the
-    function has done nothing when it fails.
-    """
-    _interrupt.install()
+    """Calls a function of the library. In the main thread Ctrl-C works while it waits."""
     while True:
         try:
             return function(*arguments)
         except GLib.Error as error:
-            exception = _interrupt.pop()
-            if exception is not None:
-                raise exception from None
-            if again and error.code == _CANCELLED and error.domain == _IO_DOMAIN:
-                continue
-            exception = translate(error, loads)
-            raise exception from exception.__cause__
+            fail(error, loads, again)

@@ -6,11 +6,16 @@ to call, and calls it.
 
 import pickle
 import sys
+import time
 import traceback
 
 from . import messenger as _messenger
 from ._library import Coproc, GLib, pack_exception
 from .exceptions import MessengerClosedError, ResourceRequestedClose
+
+# A worker with priorities begins a little later than its host goes on, as with the original: what the
+# host sends right after the start is there in its order, and not received one by one as it comes.
+_HEAD_START = 0.005
 
 _raw = Coproc.Messenger
 _end = None  # this process's end of the connection
@@ -31,6 +36,8 @@ def main():
         work = _prepare(raw)
     except ResourceRequestedClose:
         work = None
+    if work is not None and by_priority:
+        time.sleep(_HEAD_START)
     code = 0 if work is None else _run(work)
     _raw.close(raw)
     sys.exit(code)
@@ -43,7 +50,7 @@ def _prepare(raw):
     _end = _messenger.MultiMessenger._adopt_worker(raw)
     request = _end._call(_messenger._receive_message, _messenger.START, -1, None)
     try:
-        argv, messenger_type, work = _end._codec.loads(Coproc.Message.get_bytes(request).get_data())
+        argv, messenger_type, work = _end._codec.loads(Coproc.Message.get_data(request))
         sys.argv[:] = argv
         _end = messenger_type._adopt_worker(raw)
         target, keywords = _end._codec.loads(work)

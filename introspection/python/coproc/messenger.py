@@ -13,9 +13,8 @@ import weakref
 
 from . import _bulk, _byvalue, _channels, _priority
 from ._codec import Codec, HostCodec, Marked, WorkerCodec
-from ._library import SECOND, Coproc, GLib, call, pack_exception, translate
+from ._library import COPROC_DOMAIN, SECOND, Coproc, GLib, call, fail, pack_exception, translate
 from ._views import Pipe, QueueView, RequestCtr
-from .exceptions import CoprocError
 from .messages import DataMessage
 
 _raw = Coproc.Messenger
@@ -23,12 +22,15 @@ _receive_message = _raw.receive_message
 _receive_reply = _raw.receive_reply
 _available = _raw.available
 _queue_size = _raw.queue_size
-_get_bytes = Coproc.Message.get_bytes
+_send_bytes_full = _raw.send_bytes_full
+_get_data = Coproc.Message.get_data
 _get_kind = Coproc.Message.get_kind
 
 _Kind = Coproc.MessageKind
 _NOREQUEST, _REQUEST, _REPLY = _Kind.NOREQUEST, _Kind.REQUEST, _Kind.REPLY
+_FAILED = int(Coproc.Error.FAILED)
 _INFINITY = float("inf")
+_WITHOUT_PRIORITY = frozenset((bool, bytes, dict, float, int, list, set, str, tuple, type(None)))
 
 _MAX_MESSAGE_SIZE = 1 << 30
 _MAX_CHANNELS = 1 << 16
@@ -146,23 +148,29 @@ class MultiMessenger:
         self._call(_raw.send_error, pack_exception(exception, self._codec.dumps))
 
     def _send(self, payload, channel_id, kind, prioritised=None):
-        name = self._name(channel_id)
+        """The number under which it was sent."""
+        try:
+            name = self._names[channel_id]
+        except KeyError:
+            name = self._name(channel_id)
         priority = _INFINITY
-        if self._by_priority:
+        if self._by_priority and type(payload) not in _WITHOUT_PRIORITY:
             priority = _priority.of(payload if prioritised is None else prioritised)
         return self._send_data(self._codec.encode(payload), name, kind, priority)
 
+    def _send_data(self, data, name, kind, priority):
+        while True:
+            try:
+                if len(data) < _bulk.LARGE:
+                    return _send_bytes_full(self._messenger, data, name, kind, priority)[1]
+                return _bulk.send(self._messenger, data, name, kind, priority)
+            except GLib.Error as error:
+                if kind == _REPLY and error.code == _FAILED and error.domain == COPROC_DOMAIN:
+                    raise _NothingToAnswer from None
+                fail(error, self._codec.loads)
+
     def _reply_data(self, data):
         self._send_data(data, None, _REPLY, _INFINITY)
-
-    def _send_data(self, data, name, kind, priority):
-        """The number under which it was sent."""
-        try:
-            return self._call(_bulk.send, data, name, kind, priority)
-        except CoprocError as error:
-            if kind == _REPLY and error.code == Coproc.Error.FAILED:
-                raise _NothingToAnswer from None
-            raise
 
     def _call(self, function, *arguments):
         return call(function, self._messenger, *arguments, loads=self._codec.loads)
@@ -253,7 +261,11 @@ class MultiMessenger:
             message = self._unhold(name)
             if message is not None:
                 return message
-        return self._call(receive, name, -1, None)
+        while True:
+            try:
+                return receive(self._messenger, name, -1, None)
+            except GLib.Error as error:
+                fail(error, self._codec.loads)
 
     def _take_available(self, channel_id):
         name = self._name(channel_id)
@@ -306,13 +318,11 @@ class MultiMessenger:
         return message
 
     def _payload(self, message, channel_id):
-        gbytes = _get_bytes(message)
-        payload = self._codec.decode(_bulk.view(gbytes))
+        payload = self._codec.decode(_get_data(message) or b"")
         return self._unmark(payload, channel_id).payload if type(payload) is Marked else payload
 
     def _data_message(self, message, channel_id):
-        gbytes = _get_bytes(message)
-        payload = self._codec.decode(_bulk.view(gbytes))
+        payload = self._codec.decode(_get_data(message) or b"")
         if type(payload) is Marked:
             marked = self._unmark(payload, channel_id)
             return DataMessage(marked.payload, marked.request_reply, marked.is_reply, channel_id)
@@ -331,8 +341,7 @@ class MultiMessenger:
             except GLib.Error as error:  # it is not this call's
                 self._postponed.append(translate(error, pickle.loads))
                 continue
-            gbytes = _get_bytes(message)
-            _byvalue.apply(bytes(_bulk.view(gbytes)), pickle.loads)
+            _byvalue.apply(_get_data(message))
 
     # --- counting ---
 
