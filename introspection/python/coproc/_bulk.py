@@ -7,7 +7,6 @@ import ctypes
 from ._library import Coproc
 
 _SONAME = "libcoproc-1.so.0"
-LARGE = 65536  # from so many bytes on a copy costs more than a call through ctypes
 
 _send_bytes_full = Coproc.Messenger.send_bytes_full
 

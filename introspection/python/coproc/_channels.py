@@ -7,13 +7,12 @@ others have one that no text begins like.
 """
 
 import enum
-import hashlib
-import numbers
 import pickle
 import types
 
 _MARK = "\x01"  # of the names that stand for something other than a text
 _MAX_LENGTH = 256  # characters of a name; longer ones are hashed
+_OF_NUMBERS = ("as_integer_ratio", "__index__")
 PRIVATE = "\x02"  # of this package's own channels
 
 
@@ -27,6 +26,8 @@ def name(channel):
         if len(text) <= _MAX_LENGTH and text.isprintable():
             return text[1:]
     if len(text) > _MAX_LENGTH or not text.isprintable():
+        import hashlib  # takes long, and is seldom needed
+
         data = text.encode(errors="surrogatepass")
         text = "#" + hashlib.sha256(data).hexdigest()
     return _MARK + text
@@ -44,7 +45,7 @@ def _canonical(channel):
         return "s" + str.__str__(channel)
     if _inherits(channel, bytes):
         return "b" + bytes(channel).hex()
-    if isinstance(channel, numbers.Number) or hasattr(type(channel), "as_integer_ratio"):
+    if isinstance(channel, complex) or any(hasattr(type(channel), name) for name in _OF_NUMBERS):
         return _canonical_number(channel)
     if _inherits(channel, tuple):
         return "(" + "".join(_sized(_canonical(item)) for item in channel) + ")"
@@ -67,7 +68,7 @@ def _qualified(named):
 
 
 def _canonical_number(number):
-    if isinstance(number, numbers.Complex) and not isinstance(number, numbers.Real):
+    if isinstance(number, complex):
         if number.imag != 0:
             return f"c{_canonical_number(number.real)},{_canonical_number(number.imag)}"
         number = number.real

@@ -8,7 +8,6 @@ not used, so that this package works with and without one.
 
 import os
 import pickle
-import traceback
 from base64 import b64decode, b64encode
 
 import gi
@@ -71,6 +70,8 @@ _NOT_RAISED = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, Stop
 
 def pack_exception(exception, dumps):
     """An exception as a GLib.Error: a text for everybody, and what Python makes of it again."""
+    import traceback
+
     kind = type(exception)
     name = kind.__qualname__
     if kind.__module__ not in ("builtins", "__main__"):

@@ -7,7 +7,6 @@ to call, and calls it.
 import pickle
 import sys
 import time
-import traceback
 
 from . import messenger as _messenger
 from ._library import Coproc, GLib, pack_exception
@@ -70,6 +69,8 @@ def _run(work):
     except SystemExit as end:
         return end.code
     except BaseException as error:
+        import traceback
+
         traceback.print_exc()
         try:
             _end.send_error(error, print_trace=False)

@@ -8,14 +8,12 @@ Threads: as the library's, every method may be called from any thread.
 import collections
 import pickle
 import sys
-import traceback
 import weakref
 
-from . import _bulk, _byvalue, _channels, _priority
+from . import _byvalue, _channels, _priority
 from ._codec import Codec, HostCodec, Marked, WorkerCodec
 from ._library import COPROC_DOMAIN, SECOND, Coproc, GLib, call, fail, pack_exception, translate
 from ._views import Pipe, QueueView, RequestCtr
-from .messages import DataMessage
 
 _raw = Coproc.Messenger
 _receive_message = _raw.receive_message
@@ -32,6 +30,7 @@ _FAILED = int(Coproc.Error.FAILED)
 _INFINITY = float("inf")
 _WITHOUT_PRIORITY = frozenset((bool, bytes, dict, float, int, list, set, str, tuple, type(None)))
 
+_LARGE = 65536  # bytes; from here on a copy costs more than a call through ctypes
 _MAX_MESSAGE_SIZE = 1 << 30
 _MAX_CHANNELS = 1 << 16
 
@@ -144,6 +143,8 @@ class MultiMessenger:
         if not isinstance(exception, BaseException):
             raise TypeError(f"an exception is expected, not {type(exception).__name__}")
         if print_trace and sys.exc_info()[1] is not None:
+            import traceback
+
             traceback.print_exc()
         self._call(_raw.send_error, pack_exception(exception, self._codec.dumps))
 
@@ -161,9 +162,11 @@ class MultiMessenger:
     def _send_data(self, data, name, kind, priority):
         while True:
             try:
-                if len(data) < _bulk.LARGE:
+                if len(data) < _LARGE:
                     return _send_bytes_full(self._messenger, data, name, kind, priority)[1]
-                return _bulk.send(self._messenger, data, name, kind, priority)
+                from ._bulk import send  # when it is needed: ctypes takes long to import
+
+                return send(self._messenger, data, name, kind, priority)
             except GLib.Error as error:
                 if kind == _REPLY and error.code == _FAILED and error.domain == COPROC_DOMAIN:
                     raise _NothingToAnswer from None
@@ -322,6 +325,8 @@ class MultiMessenger:
         return self._unmark(payload, channel_id).payload if type(payload) is Marked else payload
 
     def _data_message(self, message, channel_id):
+        from .messages import DataMessage  # only who asks for messages needs it
+
         payload = self._codec.decode(_get_data(message) or b"")
         if type(payload) is Marked:
             marked = self._unmark(payload, channel_id)

@@ -29,22 +29,21 @@ def _serve(messenger):
     while True:
         message = messenger._next(None, _receive_message)
         started = time.perf_counter()
-        n = 0
+        results = []
         try:
             what, value = messenger._payload(message, None)
             if what == _FUNCTION:
                 function = value
                 continue
-            results = []
+            add = results.append
             for item in value:
-                results.append(function(item))
-                n += 1
+                add(function(item))
             data = codec.dumps((time.perf_counter() - started, results))
         except ResourceRequestedClose:
             raise
         except BaseException as error:
             text = _library.pack_exception(error, codec.dumps).message
-            data = codec.dumps((time.perf_counter() - started, n, text))
+            data = codec.dumps((time.perf_counter() - started, len(results), text))
         messenger._reply_data(data)
 
 
@@ -96,12 +95,12 @@ class _Map(Operation):
         return f"item {first}" if n == 1 else f"items {first} to {first + n - 1}"
 
     def __iter__(self):
-        """(index, result)"""
+        """(number of the first item, results)"""
         for first, answer in super().__iter__():
             if len(answer) == 3:
                 _, n, text = answer
                 raise _raised_by_item(text, first + n)
-            yield from enumerate(answer[1], first)
+            yield first, answer[1]
 
 
 def _raised_by_item(text, index):
@@ -115,13 +114,18 @@ def _check_chunksize(chunksize):
         raise ValueError(f"the size of a chunk is a number from 1 on, not {chunksize!r}")
 
 
-def _in_order(numbered):
-    """The results in the order of their numbers."""
-    numbered = list(numbered)
-    results = [None] * len(numbered)
-    for index, result in numbered:
-        results[index] = result
-    return results
+def _in_order(chunks):
+    """The results in the order of their items."""
+    return list(itertools.chain.from_iterable(results for _, results in sorted(chunks, key=_first)))
+
+
+def _first(chunk):
+    return chunk[0]
+
+
+def _as_they_come(chunks):
+    for _, results in chunks:
+        yield from results
 
 
 class Pool:
@@ -183,7 +187,7 @@ class Pool:
 
     def map_unordered(self, func, datas, chunksize=None):
         """Yields the results as they come."""
-        return (result for _, result in self._map(func, datas, chunksize))
+        return _as_they_come(self._map(func, datas, chunksize))
 
     def _map(self, func, datas, chunksize):
         _check_chunksize(chunksize)
@@ -232,7 +236,7 @@ class LazyPool:
 
     def map_unordered(self, func, datas, chunksize=1, channel_id=None):
         """Yields the results as they come."""
-        return (result for _, result in self._map(func, datas, chunksize, channel_id))
+        return _as_they_come(self._map(func, datas, chunksize, channel_id))
 
     def _map(self, func, datas, chunksize, channel_id):
         _check_chunksize(chunksize)
