@@ -6,7 +6,10 @@ shows. Each is a script without a guard, as the page has it.
 The deliberate differences are listed in the page "From coproc 0.3".
 """
 
-from dropin import Case, main, run_script
+import os
+import re
+
+from dropin import ROOT, Case, main, run_script
 
 HEAD = """
 import sys
@@ -181,6 +184,27 @@ class Page(Case):
         self.assertIn("Traceback (most recent call last):\n", done.stderr)
         self.assertIn("ResourceRequestedClose: Resource requested that this process close.\n", done.stderr)
         self.assertNotIn("process was closed successfully", done.stderr)
+
+
+class Pages(Case):
+    """The programs in our own pages run, and print what the pages say."""
+
+    def run_blocks(self, page, *outputs):
+        with open(os.path.join(ROOT, "introspection", "pages", page), encoding="utf-8") as file:
+            text = file.read()
+        blocks = re.findall(r"^```python\n(.*?)^```$", text, re.S | re.M)
+        self.assertEqual(len(blocks), len(outputs))
+        for block, output in zip(blocks, outputs):
+            done = run_script(block)
+            self.assertEqual((done.stdout, done.stderr), (output, ""))
+            for line in output.splitlines():
+                self.assertIn(f"`{line}`", text)
+
+    def test_from_multiprocessing(self):
+        self.run_blocks("from-multiprocessing.md", "42\n", "42\n", "[0, 1, 4, 9, 16]\n500500\n")
+
+    def test_from_coproc(self):
+        self.run_blocks("from-coproc-0.3.md", "hello\nhellohello\n")
 
 
 if __name__ == "__main__":
