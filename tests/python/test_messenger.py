@@ -209,6 +209,20 @@ class Messenger(Pair):
         self.assertRaises(ZeroDivisionError, self.resource.receive_available)
         self.assertEqual(self.resource.receive_available(), [2])
 
+    def test_others_run_meanwhile(self):
+        """A call that waits does not hold Python's lock."""
+        counted = []
+
+        def count():
+            while len(counted) < 1000:
+                counted.append(time.monotonic())
+            self.process.send_norequest("counted")
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        self.assertEqual(self.resource.receive_blocking(), "counted")
+        thread.join()
+
     # --- the rows of section 2 ---
 
     def test_M1_last_words(self):

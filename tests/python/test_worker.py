@@ -164,6 +164,13 @@ class Worker(Case):
         self.assertRaises(TypeError, worker.is_alive, 1)
         self.assertRaises(TypeError, worker.start, 1)
 
+    def test_large_start(self):
+        """Arguments, and what a target refers to, may be as large as any message."""
+        large = bytes(20 << 20)
+        with_large = lambda messenger, data: messenger.send_norequest((len(data), len(large)))
+        worker = self.started(with_large, data=large)
+        self.assertEqual(worker.messenger.receive_blocking(), (20 << 20, 20 << 20))
+
     def test_worker_process_type(self):
         worker = self.new(worker_process_type=Multiplier, messenger_type=coproc.MultiMessenger)
         with worker:
@@ -551,25 +558,34 @@ class Worker(Case):
 
     def test_W13_interrupt(self):
         """Ctrl-C ends each blocking call at once, and no worker prints a traceback of its own."""
-        for wait in ("receive_blocking()", "await_available()", "receive_remaining()", "join", "proc.join"):
-            done = self.run_interrupted(wait)
-            self.assertEqual(done, ("interrupted\n", ""), wait)
+        for call in (
+            "worker.messenger.receive_blocking()",
+            "worker.messenger.await_available()",
+            "list(worker.messenger.receive_remaining())",
+            "while True: worker.messenger.send_norequest(bytes(1 << 20))",
+            "worker.join()",
+            "worker.proc.join()",
+            "pool.map(time.sleep, [1000])",
+            "coproc.WorkerResource(target).start(argument=SlowToTakeUp())",
+        ):
+            self.assertEqual(self.run_interrupted(call), ("interrupted\n", ""), call)
 
-    def run_interrupted(self, wait):
-        call = {
-            "join": "worker.join()",
-            "proc.join": "worker.proc.join()",
-            "receive_remaining()": "list(worker.messenger.receive_remaining())",
-        }.get(wait, f"worker.messenger.{wait}")
+    def run_interrupted(self, call):
         done = run_script(
             "import coproc, os, signal, threading, time\n"
-            "def target(messenger):\n"
+            "coproc.WorkerResource.grace_period = 0.05\n"
+            "def target(messenger, argument=None):\n"
             "    time.sleep(1000)\n"
+            "class SlowToTakeUp:\n"
+            "    def __reduce__(self):\n"
+            "        return time.sleep, (1000,)\n"
             "worker = coproc.WorkerResource(target)\n"
-            "worker.grace_period = 0.05\n"
             "worker.start()\n"
             "worker.messenger.send_request(1)\n"
-            "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+            "pool = coproc.Pool(1)\n"
+            "if 'pool' in " + repr(call) + ":\n"
+            "    pool.start()\n"
+            "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
             "started = time.monotonic()\n"
             "try:\n"
             f"    {call}\n"
@@ -577,6 +593,7 @@ class Worker(Case):
             "    assert time.monotonic() - started < 5\n"
             "    print('interrupted')\n"
             "worker.terminate()\n"
+            "pool.terminate(check_alive=False)\n"
         )
         return done.stdout, done.stderr
 

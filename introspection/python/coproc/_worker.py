@@ -47,6 +47,7 @@ def _prepare(raw):
     global _end
 
     _end = _messenger.MultiMessenger._adopt_worker(raw)
+    _raw.send_bytes(raw, b"", _messenger.START)  # what this end takes has been told before it
     request = _end._call(_messenger._receive_message, _messenger.START, -1, None)
     try:
         argv, messenger_type, work = _end._codec.loads(Coproc.Message.get_data(request))

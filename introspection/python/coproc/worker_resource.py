@@ -130,6 +130,7 @@ class WorkerResource:
     def _start(self, worker, work):
         call(_raw.start, worker, None, None)
         messenger = self.messenger_type._adopt_host(_raw.get_messenger(worker))
+        messenger._call(Coproc.Messenger.receive_message, START, -1, None)  # it takes large messages now
         codec = messenger._codec
         data = codec.dumps((sys.argv, self.messenger_type, codec.dumps(work)))
         payload = GLib.Variant.new_from_bytes(GLib.VariantType("ay"), GLib.Bytes.new(data), True)
