@@ -2,9 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """The Python package beside multiprocessing and concurrent.futures: the same exchanges, in turns, in one run.
 
-    meson devenv -C build/bench python3 $PWD/tests/bench/bench-python-package.py [ROUNDS]
+    meson devenv -C build/bench python3 $PWD/tests/bench/bench-python-package.py [ROUNDS [WHAT]]
 
-prints a table of medians: how often a second (more is better), or how long (less is better).
+prints a table of medians: how often a second (more is better), or how long (less is better). WHAT is a part
+of the names of the rows that are wanted.
 """
 
 import concurrent.futures
@@ -19,7 +20,6 @@ import coproc
 
 KIB = 1 << 10
 MIB = 1 << 20
-N_TASKS = 20000
 
 
 def square(x):
@@ -139,16 +139,16 @@ def start(make):
     return measure
 
 
-def tasks(make_map):
+def tasks(make_map, n):
     def measure():
         with_pool, run = make_map()
         with with_pool as pool:
             run(pool, 2000)
             started = time.perf_counter()
-            results = run(pool, N_TASKS)
+            results = run(pool, n)
             elapsed = time.perf_counter() - started
-        assert results == [x * x for x in range(N_TASKS)]
-        return N_TASKS / elapsed
+        assert results == [x * x for x in range(n)]
+        return n / elapsed
 
     return measure
 
@@ -209,14 +209,11 @@ def get_rows():
                "Pipe, send()", one_way(lambda: Pipe(pipe_sink), payload, n))
         yield (f"one way: bytes, {name}", "/s", one_way(lambda: Coproc(coproc_sink), payload, n),
                "Pipe, send_bytes()", one_way(lambda: pipe_of_bytes(pipe_bytes_sink), payload, n))
-    yield ("Pool.map, chunk 1", " tasks/s", tasks(coproc_map(1)),
-           "multiprocessing.Pool", tasks(multiprocessing_map(1)))
-    yield ("Pool.map, automatic chunks", " tasks/s", tasks(coproc_map(None)),
-           "multiprocessing.Pool", tasks(multiprocessing_map(None)))
-    yield ("Pool.map, chunk 1", " tasks/s", tasks(coproc_map(1)),
-           "ProcessPoolExecutor", tasks(executor_map(1)))
-    yield ("Pool.map, automatic chunks", " tasks/s", tasks(coproc_map(None)),
-           "ProcessPoolExecutor, chunks of 500", tasks(executor_map(500)))
+    for what, chunk, n, executor_chunk in (("chunk 1", 1, 10000, 1), ("automatic chunks", None, 300000, 1000)):
+        yield (f"Pool.map, {what}", " tasks/s", tasks(coproc_map(chunk), n),
+               "multiprocessing.Pool", tasks(multiprocessing_map(chunk), n))
+        yield (f"Pool.map, {what}", " tasks/s", tasks(coproc_map(chunk), n),
+               f"ProcessPoolExecutor, chunk {executor_chunk}", tasks(executor_map(executor_chunk), n))
     yield ("start to first reply", "s", start(lambda: Coproc(coproc_sink)),
            "Process, spawn", start(spawned(pipe_sink)))
     yield ("start to first reply", "s", start(lambda: Coproc(coproc_sink)),
@@ -236,7 +233,8 @@ def show(value, unit):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    rows = list(get_rows())
+    wanted = sys.argv[2] if len(sys.argv) > 2 else ""
+    rows = [row for row in get_rows() if wanted in row[0]]
     figures = [([], []) for _ in rows]
     for _ in range(rounds):
         for (_, _, ours, _, theirs), (our_figures, their_figures) in zip(rows, figures):

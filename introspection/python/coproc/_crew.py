@@ -110,7 +110,7 @@ class Crew:
             except BrokenPipeError as error:
                 self._bury(member)
                 if member.pending:
-                    raise _name_items(error, member) from None
+                    raise _name_item(error, member) from None
 
     def _bury(self, member):
         self._poll.unregister(member.fd)
@@ -122,16 +122,16 @@ class Crew:
         return len(self.members)
 
 
-def _name_items(error, member):
-    """The end of a worker as an exception that says what it was asked; all its requests are given up."""
-    items = []
-    for operation, index in member.pending.values():
-        operation.n_pending -= 1
-        items.append(operation.describe(index))
+def _name_item(error, member):
+    """The end of a worker as an exception that says what it was at: the oldest of its requests, for it
+    takes up the next one when it has answered. All are given up.
+    """
+    (operation, index), *others = member.pending.values()
+    for owner in (operation, *(owner for owner, _ in others)):
+        owner.n_pending -= 1
     member.pending.clear()
-    named = WorkerDiedError(f"{', '.join(items)}: {error}")
-    named.items = items
-    return named
+    later = f" ({len(others)} more requests were not begun)" if others else ""
+    return WorkerDiedError(f"{operation.describe(index)}{later}: {error}")
 
 
 class Operation:
