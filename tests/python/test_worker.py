@@ -573,6 +573,9 @@ class Worker(Case):
     def run_interrupted(self, call):
         done = run_script(
             "import coproc, os, signal, threading, time\n"
+            "coproc.WorkerResource\n"
+            "if 'COPROC_TEST_OVERRIDE' in os.environ:\n"
+            "    from gi.repository import Coproc\n"
             "coproc.WorkerResource.grace_period = 0.05\n"
             "def target(messenger, argument=None):\n"
             "    time.sleep(1000)\n"
