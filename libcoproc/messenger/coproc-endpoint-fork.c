@@ -7,8 +7,13 @@
 #include "messenger/coproc-endpoint-private.h"
 
 static void
-disown (CoprocEndpoint *self)
+disown (gpointer object)
 {
+  CoprocEndpoint *self = object;
+
+  if (self->state == COPROC_ENDPOINT_NEW)
+    return;
+
   self->disowned = TRUE;
   self->state = COPROC_ENDPOINT_ENDED;
   self->output_shut = self->input_done = self->input_shut = TRUE;
@@ -23,22 +28,16 @@ disown (CoprocEndpoint *self)
 }
 
 void
-coproc_endpoint_fork (gpointer object, CoprocForkStep step)
+coproc_endpoint_guard (CoprocEndpoint *self)
 {
-  CoprocEndpoint *self = object;
+  coproc_fork_guard_add (&self->guards[0], COPROC_FORK_WRITE, &self->write_lock, NULL, self);
+  coproc_fork_guard_add (&self->guards[1], COPROC_FORK_READ, &self->read_lock, NULL, self);
+  coproc_fork_guard_add (&self->guards[2], COPROC_FORK_ENDPOINT, &self->lock, disown, self);
+}
 
-  if (step == COPROC_FORK_PREPARE)
-    {
-      /* Nobody who has one of the first two waits for the other. */
-      g_mutex_lock (&self->write_lock);
-      g_mutex_lock (&self->read_lock);
-      g_mutex_lock (&self->lock);
-      return;
-    }
-
-  if (step == COPROC_FORK_CHILD && self->state != COPROC_ENDPOINT_NEW)
-    disown (self);
-  g_mutex_unlock (&self->lock);
-  g_mutex_unlock (&self->read_lock);
-  g_mutex_unlock (&self->write_lock);
+void
+coproc_endpoint_unguard (CoprocEndpoint *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->guards); i++)
+    coproc_fork_guard_remove (&self->guards[i]);
 }

@@ -93,7 +93,7 @@ struct _CoprocEndpoint
   gboolean by_priority;
   GMainContext *context;         /* where signals are emitted; immutable from connect() on */
   GWeakRef messenger;            /* thread-safe by itself */
-  CoprocForkGuard guard;         /* thread-safe by itself */
+  CoprocForkGuard guards[3];     /* thread-safe by themselves */
 
   /* set by connect(), immutable after it */
   CoprocTransportLink *transport;
@@ -282,7 +282,8 @@ void            coproc_endpoint_leave_sync_locked (CoprocEndpoint *self);
 void            coproc_endpoint_unpark_locked (CoprocEndpoint *self);
 
 /* --- coproc-endpoint-fork.c --- */
-void            coproc_endpoint_fork       (gpointer object, CoprocForkStep step);
+void            coproc_endpoint_guard      (CoprocEndpoint *self);
+void            coproc_endpoint_unguard    (CoprocEndpoint *self);
 
 /* --- coproc-endpoint-heartbeat.c --- */
 void            coproc_endpoint_set_heartbeat (CoprocEndpoint *self, gint64 interval_us, gint64 limit_us, CoprocHeartMode mode, CoprocSilenceFunc func, gpointer data, GDestroyNotify notify);

@@ -48,7 +48,7 @@ coproc_endpoint_new (gboolean by_priority)
   self->pending = coproc_pending_new ();
   self->in_channels = g_ptr_array_new ();
   g_ptr_array_add (self->in_channels, self->default_channel);
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_ENDPOINT, coproc_endpoint_fork, self);
+  coproc_endpoint_guard (self);
   self->hot = g_ptr_array_new ();
   return self;
 }
@@ -67,7 +67,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
     return;
 
   g_assert (self->source == NULL && self->io == NULL);
-  coproc_fork_guard_remove (&self->guard);
+  coproc_endpoint_unguard (self);
   if (self->transport != NULL)
     self->transport->ops->free (self->transport);
   coproc_wakeup_close (&self->wakeup);

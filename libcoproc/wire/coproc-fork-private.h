@@ -10,15 +10,9 @@
 
 G_BEGIN_DECLS
 
-typedef enum
-{
-  COPROC_FORK_PREPARE, /* takes the object's locks, so that no other thread is in the middle of something */
-  COPROC_FORK_PARENT,  /* gives them back */
-  COPROC_FORK_CHILD,   /* gives them back, and makes the copy one that has ended: no allocation, no call of GLib
-                          that locks. What only a thread that is not here could free is lost. */
-} CoprocForkStep;
-
-typedef void (*CoprocForkFunc) (gpointer object, CoprocForkStep step);
+/* Makes a child's copy of an object one that has ended. All locks are held; it allocates nothing and calls nothing of
+ * GLib that locks. What only a thread that is not there could free is lost. */
+typedef void (*CoprocDisownFunc) (gpointer object);
 
 /* The order in which the locks of objects are taken, here and everywhere. */
 typedef enum
@@ -27,27 +21,28 @@ typedef enum
   COPROC_FORK_SUPERVISOR,
   COPROC_FORK_RUN,
   COPROC_FORK_PART,     /* what a run locks inside its own lock */
+  COPROC_FORK_WRITE,    /* of an endpoint */
+  COPROC_FORK_READ,     /* nobody has both of these */
   COPROC_FORK_ENDPOINT,
   COPROC_FORK_IO,
   COPROC_FORK_N_RANKS,
 } CoprocForkRank;
 
-/* Part of an object. */
+/* One lock of an object. It is taken before a fork, so that no other thread is in the middle of something, and
+ * given back on both sides of it. */
 typedef struct
 {
   GList link;              /* (mutex) of its rank */
   CoprocForkRank rank;
-  CoprocForkFunc func;
+  GMutex *lock;
+  CoprocDisownFunc disown; /* (nullable) */
 } CoprocForkGuard;
 
-/* No lock may be held. */
-void coproc_fork_guard_add    (CoprocForkGuard *self, CoprocForkRank rank, CoprocForkFunc func, gpointer object);
+/* Neither may be called with a lock held. */
+void coproc_fork_guard_add    (CoprocForkGuard *self, CoprocForkRank rank, GMutex *lock, CoprocDisownFunc disown, gpointer object);
 void coproc_fork_guard_remove (CoprocForkGuard *self);
 
-/* A func for an object of which a child needs nothing but its lock, a GMutex. */
-void coproc_fork_keep_lock    (gpointer mutex, CoprocForkStep step);
-
-/* Of a COPROC_FORK_CHILD: what stands for a descriptor is nothing from now on, and the number stays taken. */
+/* For who disowns: a descriptor stands for nothing from now on; its number stays taken. */
 void coproc_fork_drop_fd      (int fd);
 
 G_END_DECLS

@@ -13,61 +13,59 @@ static GMutex mutex;                         /* before all others */
 static GQueue guards[COPROC_FORK_N_RANKS];   /* (mutex) CoprocForkGuard links */
 
 static void
-tell (CoprocForkRank rank, CoprocForkStep step)
-{
-  for (GList *l = guards[rank].head; l != NULL; l = l->next)
-    {
-      /* the guard that the link is the beginning of */
-      CoprocForkGuard *guard = (CoprocForkGuard *) l;
-
-      guard->func (l->data, step);
-    }
-}
-
-static void
 prepare (void)
 {
   g_mutex_lock (&mutex);
   for (guint rank = 0; rank < COPROC_FORK_N_RANKS; rank++)
-    tell (rank, COPROC_FORK_PREPARE);
+    for (GList *l = guards[rank].head; l != NULL; l = l->next)
+      g_mutex_lock (((CoprocForkGuard *) l)->lock);
 }
 
 static void
-resume (CoprocForkStep step)
+resume (void)
 {
   for (guint rank = COPROC_FORK_N_RANKS; rank-- > 0;)
-    tell (rank, step);
+    for (GList *l = guards[rank].head; l != NULL; l = l->next)
+      g_mutex_unlock (((CoprocForkGuard *) l)->lock);
   g_mutex_unlock (&mutex);
-}
-
-static void
-resume_parent (void)
-{
-  resume (COPROC_FORK_PARENT);
 }
 
 static void
 resume_child (void)
 {
-  resume (COPROC_FORK_CHILD);
+  for (guint rank = 0; rank < COPROC_FORK_N_RANKS; rank++)
+    for (GList *l = guards[rank].head; l != NULL; l = l->next)
+      {
+        CoprocForkGuard *guard = (CoprocForkGuard *) l;
+
+        if (guard->disown != NULL)
+          guard->disown (l->data);
+      }
+  resume ();
 }
 
 void
-coproc_fork_guard_add (CoprocForkGuard *self, CoprocForkRank rank, CoprocForkFunc func, gpointer object)
+coproc_fork_guard_add (CoprocForkGuard   *self,
+                       CoprocForkRank     rank,
+                       GMutex            *lock,
+                       CoprocDisownFunc   disown,
+                       gpointer           object)
 {
   static gsize registered;
 
+  /* so that a link is its guard */
   G_STATIC_ASSERT (G_STRUCT_OFFSET (CoprocForkGuard, link) == 0);
 
   if (g_once_init_enter (&registered))
     {
-      pthread_atfork (prepare, resume_parent, resume_child);
+      pthread_atfork (prepare, resume, resume_child);
       g_once_init_leave (&registered, 1);
     }
 
   self->link.data = object;
   self->rank = rank;
-  self->func = func;
+  self->lock = lock;
+  self->disown = disown;
   g_mutex_lock (&mutex);
   g_queue_push_tail_link (&guards[rank], &self->link);
   g_mutex_unlock (&mutex);
@@ -79,15 +77,6 @@ coproc_fork_guard_remove (CoprocForkGuard *self)
   g_mutex_lock (&mutex);
   g_queue_unlink (&guards[self->rank], &self->link);
   g_mutex_unlock (&mutex);
-}
-
-void
-coproc_fork_keep_lock (gpointer object, CoprocForkStep step)
-{
-  if (step == COPROC_FORK_PREPARE)
-    g_mutex_lock (object);
-  else
-    g_mutex_unlock (object);
 }
 
 void

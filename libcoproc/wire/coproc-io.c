@@ -26,20 +26,10 @@ static guint io_users; /* (mutex io_lock) */
 
 /* A child has no background thread, and its copies of the users have none: the first new user gets one. */
 static void
-coproc_io_fork (gpointer object, CoprocForkStep step)
+coproc_io_disown (gpointer object)
 {
-  if (step == COPROC_FORK_PREPARE)
-    {
-      g_mutex_lock (&io_lock);
-      return;
-    }
-
-  if (step == COPROC_FORK_CHILD)
-    {
-      io = NULL;
-      io_users = 0;
-    }
-  g_mutex_unlock (&io_lock);
+  io = NULL;
+  io_users = 0;
 }
 
 static void
@@ -101,7 +91,7 @@ coproc_io_ref (GError **error)
 
   if (g_once_init_enter (&guarded))
     {
-      coproc_fork_guard_add (&guard, COPROC_FORK_IO, coproc_io_fork, NULL);
+      coproc_fork_guard_add (&guard, COPROC_FORK_IO, &io_lock, coproc_io_disown, NULL);
       g_once_init_leave (&guarded, 1);
     }
   locker = g_mutex_locker_new (&io_lock);

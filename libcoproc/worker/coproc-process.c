@@ -98,19 +98,11 @@ coproc_exit_describe (const CoprocExit *status, gboolean forced)
 
 /* A child of this process has no such child: it must not signal it. */
 static void
-coproc_process_fork (gpointer object, CoprocForkStep step)
+coproc_process_disown (gpointer object)
 {
   CoprocProcess *self = object;
 
-  if (step == COPROC_FORK_PREPARE)
-    {
-      g_mutex_lock (&self->lock);
-      return;
-    }
-
-  if (step == COPROC_FORK_CHILD)
-    self->status.kind = COPROC_EXIT_UNKNOWN;
-  g_mutex_unlock (&self->lock);
+  self->status.kind = COPROC_EXIT_UNKNOWN;
 }
 
 CoprocProcess *
@@ -123,7 +115,7 @@ coproc_process_new (GPid pid, const char *mark)
   self->pid = pid;
   self->mark = g_strdup (mark);
   self->pidfd = -1;
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_process_fork, self);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, &self->lock, coproc_process_disown, self);
 
   return self;
 }

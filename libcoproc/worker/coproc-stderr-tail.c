@@ -52,22 +52,12 @@ static void update_sources (CoprocStderrTail *self);
 
 /* What a child of this process has of it reads nothing. */
 static void
-coproc_stderr_tail_fork (gpointer object, CoprocForkStep step)
+coproc_stderr_tail_disown (gpointer object)
 {
   CoprocStderrTail *self = object;
 
-  if (step == COPROC_FORK_PREPARE)
-    {
-      g_mutex_lock (&self->lock);
-      return;
-    }
-
-  if (step == COPROC_FORK_CHILD)
-    {
-      coproc_fork_drop_fd (self->fd);
-      self->io = NULL;
-    }
-  g_mutex_unlock (&self->lock);
+  coproc_fork_drop_fd (self->fd);
+  self->io = NULL;
 }
 
 CoprocStderrTail *
@@ -93,7 +83,7 @@ coproc_stderr_tail_new (int fd, gboolean forward, GError **error)
   self->output = g_byte_array_new ();
   self->line = g_string_new (NULL);
   self->kept = g_byte_array_new ();
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_stderr_tail_fork, self);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, &self->lock, coproc_stderr_tail_disown, self);
 
   return self;
 }

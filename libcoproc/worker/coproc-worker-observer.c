@@ -57,7 +57,7 @@ coproc_worker_observer_new (GObject *object)
   g_queue_init (&self->events);
   g_weak_ref_init (&self->object, object);
   self->context = g_main_context_ref_thread_default ();
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, coproc_fork_keep_lock, &self->lock);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_PART, &self->lock, NULL, self);
 
   return self;
 }

@@ -162,7 +162,7 @@ static void
 coproc_worker_resource_init (CoprocWorkerResource *self)
 {
   g_mutex_init (&self->lock);
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_WORKER, coproc_fork_keep_lock, &self->lock);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_WORKER, &self->lock, NULL, self);
   self->observer = coproc_worker_observer_new (G_OBJECT (self));
   self->supervisor = coproc_worker_supervisor_new (self->observer);
   self->mode = COPROC_WORKER_MODE_PROCESS;

@@ -35,28 +35,20 @@ static const guint8 legal_edges[][COPROC_WORKER_STATE_FAILED + 1] = {
 /* In a child of this process it is a run that has ended, nobody there knows how. What the background thread
  * had of it is lost. */
 static void
-coproc_worker_run_fork (gpointer object, CoprocForkStep step)
+coproc_worker_run_disown (gpointer object)
 {
   CoprocWorkerRun *self = object;
 
-  if (step == COPROC_FORK_PREPARE)
-    {
-      g_mutex_lock (&self->lock);
-      return;
-    }
+  if (self->state == COPROC_WORKER_STATE_EXITED || self->state == COPROC_WORKER_STATE_FAILED)
+    return;
 
-  if (step == COPROC_FORK_CHILD && self->state != COPROC_WORKER_STATE_EXITED
-      && self->state != COPROC_WORKER_STATE_FAILED)
-    {
-      self->state = COPROC_WORKER_STATE_EXITED;
-      self->status = (CoprocExit) { COPROC_EXIT_UNKNOWN, -1 };
-      self->launched = self->greeting = FALSE;
-      self->n_settling = 0;
-      self->ended = TRUE;
-      self->stage_source = NULL;
-      self->io = NULL;
-    }
-  g_mutex_unlock (&self->lock);
+  self->state = COPROC_WORKER_STATE_EXITED;
+  self->status = (CoprocExit) { COPROC_EXIT_UNKNOWN, -1 };
+  self->launched = self->greeting = FALSE;
+  self->n_settling = 0;
+  self->ended = TRUE;
+  self->stage_source = NULL;
+  self->io = NULL;
 }
 
 CoprocWorkerRun *
@@ -76,7 +68,7 @@ coproc_worker_run_new (CoprocWorkerSupervisor  *supervisor,
   self->state = COPROC_WORKER_STATE_STARTING;
   self->greeting = TRUE;
   self->waits = g_ptr_array_new ();
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_RUN, coproc_worker_run_fork, self);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_RUN, &self->lock, coproc_worker_run_disown, self);
 
   return self;
 }

@@ -51,26 +51,16 @@ struct _CoprocWorkerSupervisor
 
 /* A child of this process restarts nothing. What the background thread had of a restart is lost there. */
 static void
-coproc_worker_supervisor_fork (gpointer object, CoprocForkStep step)
+coproc_worker_supervisor_disown (gpointer object)
 {
   CoprocWorkerSupervisor *self = object;
 
-  if (step == COPROC_FORK_PREPARE)
-    {
-      g_mutex_lock (&self->lock);
-      return;
-    }
-
-  if (step == COPROC_FORK_CHILD)
-    {
-      self->wanted = FALSE;
-      self->stage = RESTART_NONE;
-      self->timer = NULL;
-      self->io = NULL;
-      if (self->run != NULL)
-        self->run->is_attempted = FALSE;
-    }
-  g_mutex_unlock (&self->lock);
+  self->wanted = FALSE;
+  self->stage = RESTART_NONE;
+  self->timer = NULL;
+  self->io = NULL;
+  if (self->run != NULL)
+    self->run->is_attempted = FALSE;
 }
 
 CoprocWorkerSupervisor *
@@ -87,7 +77,7 @@ coproc_worker_supervisor_new (CoprocWorkerObserver *observer)
     COPROC_DEFAULT_MAX_RESTARTS,
     COPROC_DEFAULT_RESTART_WINDOW_US,
   };
-  coproc_fork_guard_add (&self->guard, COPROC_FORK_SUPERVISOR, coproc_worker_supervisor_fork, self);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_SUPERVISOR, &self->lock, coproc_worker_supervisor_disown, self);
 
   return self;
 }
