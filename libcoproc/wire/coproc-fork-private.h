@@ -39,7 +39,8 @@ typedef struct
 } CoprocForkGuard;
 
 /* Neither may be called with a lock held. */
-void coproc_fork_guard_add    (CoprocForkGuard *self, CoprocForkRank rank, GMutex *lock, CoprocDisownFunc disown, gpointer object);
+void coproc_fork_guard_add    (CoprocForkGuard *self, CoprocForkRank rank, GMutex *lock, CoprocDisownFunc disown,
+                               gpointer object);
 void coproc_fork_guard_remove (CoprocForkGuard *self);
 
 /* For who disowns: a descriptor stands for nothing from now on; its number stays taken. */

@@ -122,7 +122,8 @@ on_silence (gpointer user_data)
   die ();
 }
 
-/* Speaks often enough for a host that takes silence for death, and does so itself where that is the only sign. */
+/* Speaks often enough for a host that takes silence for death, and takes the host's for that where there is no
+ * other sign. */
 static void
 keep_heartbeat (CoprocMessenger *messenger, gint64 limit_us, gboolean on_stdio)
 {

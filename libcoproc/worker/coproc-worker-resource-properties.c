@@ -407,7 +407,7 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
    * What the worker's process may use of the system, of type `a{st}`: `as`, bytes of its address space; `core`, bytes
    * of a core file; `cpu`, seconds of CPU time; `nofile`, one more than the largest number of an open descriptor.
    * They are set before the plugin is loaded, or when a command takes up its connection; %NULL for
-   * the host's. What a worker can be sure of it can also lower: this is no sandbox.
+   * the host's. They are for workers that go astray, not for hostile ones: this is no sandbox.
    *
    * A start fails with %COPROC_ERROR_FAILED for another key, with %COPROC_ERROR_LIMIT for a value that the system
    * does not allow.

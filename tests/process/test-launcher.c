@@ -386,6 +386,29 @@ test_prints (void)
   coproc_fault_release (worker);
 }
 
+/* Where the tests are given a remote shell, such as by tests/long/ssh.sh, it is what others are. */
+static void
+test_remote (void)
+{
+  const char *line = g_getenv ("COPROC_TEST_REMOTE");
+  g_auto (GStrv) words = line != NULL ? g_strsplit (line, " ", -1) : NULL;
+  Row row = { "remote", { NULL }, SHELL };
+
+  if (line == NULL)
+    {
+      g_test_skip ("COPROC_TEST_REMOTE is not set");
+      return;
+    }
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      g_assert_cmpuint (i, <, G_N_ELEMENTS (row.prefix) - 1);
+      row.prefix[i] = words[i];
+    }
+  check_row (&row, FALSE);
+  check_killed (&row, FALSE);
+  check_stopped (&row, FALSE);
+}
+
 /* A goodbye is the only proof of a clean end. */
 static void
 test_goodbye (void)
@@ -463,6 +486,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/launcher/interrupt", test_interrupt);
   coproc_test_add ("/coproc/launcher/kills-orphans", test_kills_orphans);
   coproc_test_add ("/coproc/launcher/errors", test_errors);
+  coproc_test_add ("/coproc/launcher/stdio/remote", test_remote);
   coproc_test_add ("/coproc/launcher/stdio/noise", test_noise);
   coproc_test_add ("/coproc/launcher/stdio/prints", test_prints);
   coproc_test_add ("/coproc/launcher/stdio/goodbye", test_goodbye);
