@@ -2,10 +2,12 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """The names of the package, and what it costs to import it."""
 
+import os
+import re
 import subprocess
 import sys
 
-from dropin import Case, coproc, main
+from dropin import ROOT, Case, coproc, main
 
 NAMES = """
     PriorityMessenger MultiMessenger WorkerResource LegacyWorkerResource BaseWorkerProcess
@@ -50,6 +52,12 @@ class Import(Case):
                 self.assertTrue(issubclass(getattr(coproc, name), BaseException), name)
                 self.assertFalse(issubclass(getattr(coproc, name), Exception), name)
         self.assertEqual(str(coproc.ResourceRequestedClose()), "Resource requested that this process close.")
+
+    def test_all_files_are_installed(self):
+        folder = os.path.join(ROOT, "introspection", "python")
+        with open(os.path.join(folder, "meson.build"), encoding="utf-8") as file:
+            named = set(re.findall(r"'coproc/(.*?)'", file.read()))
+        self.assertEqual(named, {name for name in os.listdir(f"{folder}/coproc") if name.endswith(".py")})
 
     def test_time(self):
         """Everything that a program with a worker needs, in less than 0.15 s of this process's time."""

@@ -15,7 +15,7 @@ import pickle
 import threading
 import time
 
-from dropin import Case, Pair, coproc, main, until
+from dropin import Case, Pair, coproc, main, open_fds, until
 
 import gi
 
@@ -208,6 +208,17 @@ class Messenger(Pair):
         self.assertEqual(self.resource.receive_blocking(), 1)
         self.assertRaises(ZeroDivisionError, self.resource.receive_available)
         self.assertEqual(self.resource.receive_available(), [2])
+
+    def test_dropped_messengers(self):
+        """What nobody refers to any more has nothing open."""
+        self.messenger_type.new_pair()
+        before = open_fds()
+        for _ in range(200):
+            process, resource = self.messenger_type.new_pair()
+            process.send_norequest(Item("x"))
+            self.assertEqual(resource.receive_blocking().text, "x")
+        del process, resource
+        until(lambda: open_fds() <= before)
 
     def test_others_run_meanwhile(self):
         """A call that waits does not hold Python's lock."""
