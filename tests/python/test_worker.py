@@ -69,7 +69,14 @@ class Colour(enum.Enum):
 
     @property
     def nice(self):
+        return self._in_words()
+
+    def _in_words(self):
         return self.name.title()
+
+    @classmethod
+    def _missing_(cls, value):
+        return cls.RED
 
 
 class Base(abc.ABC):
@@ -82,7 +89,7 @@ class Base(abc.ABC):
 
 
 class Derived(Base, typing.Generic[T]):
-    __slots__ = ("a",)
+    __slots__ = ("a", "__private")
 
     def work(self):
         return "derived of " + super().work()
@@ -222,7 +229,8 @@ class Worker(Case):
             (Local.moved, (Local(1, ("t",)), 2), Local(3, ("t",))),
             (recursive, (5,), 120),
             (cached_square, (4,), 16),
-            (lambda colour: (colour.nice, Colour(2)), (Colour.RED,), ("Red", Colour.GREEN)),
+            (lambda colour: (colour.nice, Colour(2), Colour(9)), (Colour.RED,),
+             ("Red", Colour.GREEN, Colour.RED)),
             (lambda derived: (derived.work(), derived.make().work(), repr(derived), derived.static(), derived.cached),
              (Derived(),), ("derived of base", "derived of base", "Derived", FACTOR, "cached")),
             (lambda point: Point(point.y, point.x), (Point(1, 2),), Point(2, 1)),
@@ -235,6 +243,24 @@ class Worker(Case):
                 worker.messenger.send_request((function, args))
                 (got,) = worker.messenger.receive_remaining()
                 self.assertEqual((got, type(got)), (expected, type(expected)))
+
+    def test_by_value_from_threads(self):
+        """What one thread is about to tell, another may need."""
+        class Local:
+            def __init__(self, n):
+                self.n = n
+
+        def target(messenger):
+            while True:
+                messenger.send_reply(messenger.receive_blocking().n)
+
+        worker = self.started(target)
+        threads = [threading.Thread(target=worker.messenger.send_request, args=(Local(i),)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(worker.messenger.receive_remaining()), list(range(8)))
 
     def test_global_that_cannot_be_sent(self):
         """A function may mention it, and is told when it uses it."""

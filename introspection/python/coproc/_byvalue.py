@@ -22,6 +22,7 @@ import marshal
 import os
 import pickle
 import sys
+import threading
 import types
 import weakref
 
@@ -38,6 +39,7 @@ _received_keys = {}  # id -> key
 _NOT_STATE = frozenset(
     "__dict__ __weakref__ __slots__ __doc__ __module__ __qualname__ __abstractmethods__ _abc_impl".split()
 )
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 def _main():
@@ -61,17 +63,22 @@ def _is_importable(obj):
 
 
 class Definitions:
-    """What one worker has been told. `emit(bytes)` sends the worker a definition."""
+    """What one worker has been told. `emit(bytes)` sends the worker a definition.
+
+    Threads: any; what one has begun to tell is told before another refers to it.
+    """
 
     def __init__(self, emit):
         self._emit = emit
+        self._lock = threading.RLock()  # of what follows, and of the order of what is sent
         self._sent = {}  # id -> (object, key): the object is kept, so that its id stays its own
         self._globals = {}  # name -> value
 
     def dumps(self, obj):
         """Pickles an object, after sending what it needs by value."""
         file = io.BytesIO()
-        _Pickler(file, self).dump(obj)
+        with self._lock:
+            _Pickler(file, self).dump(obj)
         return file.getvalue()
 
     def _tell(self, *definition):
@@ -142,11 +149,7 @@ class Definitions:
 
     def _tell_class(self, cls, key):
         attributes = dict(vars(cls))
-        slots = attributes.get("__slots__", ())
-        slots = (slots,) if isinstance(slots, str) else tuple(slots)
         namespace = {name: attributes[name] for name in ("__doc__", "__slots__") if name in attributes}
-        for name in slots:
-            attributes.pop(name, None)
         members = None
         if isinstance(cls, enum.EnumMeta):
             members = [(name, member._value_) for name, member in cls.__members__.items()]
@@ -161,7 +164,7 @@ class Definitions:
         self._tell(_make_class, key, type(cls), names, bases, namespace, members)
         state = {}
         for name, value in attributes.items():
-            if name in _NOT_STATE or isinstance(value, types.GetSetDescriptorType):
+            if name in _NOT_STATE or isinstance(value, _DESCRIPTORS):
                 continue
             try:
                 self.dumps(value)
@@ -214,9 +217,9 @@ def _global_names(code):
 
 
 def _is_made_by_enum(name):
-    return name in ("__new__", "__reduce_ex__", "__format__") or (
-        name.startswith("_") and not name.startswith("__")
-    )
+    if name.startswith("__"):
+        return name in ("__new__", "__reduce_ex__")
+    return name.startswith("_") and name.endswith("_") and name != "_missing_"
 
 
 class _Pickler(pickle.Pickler):
