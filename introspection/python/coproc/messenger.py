@@ -52,7 +52,10 @@ class MultiMessenger:
     def new_pair(cls):
         """Two connected messengers of this process: (process, resource)."""
         _, worker_end, host_end = _raw.new_pair(cls._gtype)
-        return cls._adopt(worker_end), cls._adopt(host_end)
+        pair = cls._adopt(worker_end), cls._adopt(host_end)
+        for end in pair:
+            end.pipe_poll()  # it learns what the other one takes
+        return pair
 
     @classmethod
     def _adopt(cls, raw):
