@@ -231,6 +231,7 @@ class WorkerPools(Case):
             self.assertTrue(pool.is_alive())
             self.assertEqual(pool.apply_to_workers(lambda worker: worker.messenger.receive_blocking()), [11, 11])
             self.assertRaises(coproc.WorkerIsAlreadyAliveError, pool.start)
+            self.assertTrue(pool.is_alive())
         finally:
             pool.terminate(check_alive=False)
         self.assertFalse(pool.is_alive())

@@ -11,7 +11,6 @@ Threads: a crew is for one thread.
 
 import collections
 import select
-import threading
 
 from ._library import Coproc, call
 from .exceptions import WorkerDiedError
@@ -21,30 +20,6 @@ _try_receive = Coproc.Messenger.try_receive_message
 _get_fd = Coproc.Messenger.get_fd
 _get_kind = Coproc.Message.get_kind
 _get_reply_serial = Coproc.Message.get_reply_serial
-
-
-def for_each(function, items):
-    """[function(item) for item in items], all at once; raises the first exception when all are done."""
-    items = list(items)
-    if len(items) < 2:
-        return [function(item) for item in items]
-    outcomes = [None] * len(items)
-
-    def run(i):
-        try:
-            outcomes[i] = (function(items[i]), None)
-        except BaseException as error:
-            outcomes[i] = (None, error)
-
-    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(len(items))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for _, error in outcomes:
-        if error is not None:
-            raise error
-    return [result for result, _ in outcomes]
 
 
 class Member:

@@ -7,7 +7,8 @@ import pickle
 import time
 
 from . import _library
-from ._crew import Crew, Operation, for_each
+from ._crew import Crew, Operation
+from ._team import Team, for_each
 from .exceptions import ResourceRequestedClose
 from .messenger import MultiMessenger, _NOREQUEST, _receive_message
 from .worker_resource import WorkerResource
@@ -128,7 +129,7 @@ def _as_they_come(chunks):
         yield from results
 
 
-class Pool:
+class Pool(Team):
     """Workers that stay, and apply functions to items.
 
     `chunksize` is how many items a request has; None: as many as pay. A worker that ends is an error
@@ -143,39 +144,10 @@ class Pool:
         self._crew = None
         self._function = None
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc_info):
-        self.terminate(check_alive=False)
-
-    def __iter__(self):
-        return iter(self.workers)
-
-    def __len__(self):
-        return len(self.workers)
-
     def start(self):
-        """Starts all workers."""
-        try:
-            for_each(lambda worker: worker.start(), self.workers)
-        except BaseException:
-            self.terminate(check_alive=False)
-            raise
+        """Starts all workers, or none."""
+        super().start()
         self._crew = None
-
-    def join(self):
-        """Asks all workers to end, and waits."""
-        for_each(lambda worker: worker.join(), self.workers)
-
-    def terminate(self, check_alive=True):
-        """Ends all workers."""
-        for_each(lambda worker: worker.terminate(check_alive=check_alive), self.workers)
-
-    def is_alive(self):
-        """Whether all workers are alive."""
-        return all(worker.is_alive() for worker in self.workers)
 
     def update_user_func(self, func):
         """The function for maps that are given None."""

@@ -103,10 +103,7 @@ class WorkerResource:
 
     def start(self, **worker_kwargs):
         """Starts the worker, and returns when it has taken up its target."""
-        if self.is_alive():
-            raise WorkerIsAlreadyAliveError(
-                f"Worker {self.pid} cannot be started because it is already alive."
-            )
+        self._check_not_alive()
         if self.method not in _METHODS:
             raise ValueError(f"cannot find context for {self.method!r}")
         work = self._make_work(worker_kwargs)
@@ -117,6 +114,12 @@ class WorkerResource:
         except BaseException:
             _raw.stop(worker, 0)
             raise
+
+    def _check_not_alive(self):
+        if self.is_alive():
+            raise WorkerIsAlreadyAliveError(
+                f"Worker {self.pid} cannot be started because it is already alive."
+            )
 
     def _make_work(self, keywords):
         """What the worker calls: (target, keywords), or (object, None)."""

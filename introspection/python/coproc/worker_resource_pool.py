@@ -5,13 +5,14 @@
 import dataclasses
 import typing
 
-from ._crew import Crew, Operation, for_each
+from ._crew import Crew, Operation
+from ._team import Team
 from .messenger import PriorityMessenger
 from .worker_resource import LegacyWorkerResource
 
 
 @dataclasses.dataclass(eq=False)
-class WorkerResourcePool:
+class WorkerResourcePool(Team):
     """A list of workers that start and end together."""
 
     workers: typing.List[LegacyWorkerResource]
@@ -23,43 +24,13 @@ class WorkerResourcePool:
         workers = [LegacyWorkerResource(worker_process_type, messenger_type) for _ in range(n)]
         return cls(workers, start_kwargs)
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc_info):
-        self.terminate(check_alive=False)
-
-    def __iter__(self):
-        return iter(self.workers)
-
-    def __len__(self):
-        return len(self.workers)
-
     def set_start_kwargs(self, **start_kwargs):
         """What start() will start with, in place of what it was."""
         self.start_kwargs = start_kwargs
 
     def start(self, **start_kwargs):
         """Starts all workers; these arguments are merged over those that were set."""
-        keywords = {**self.start_kwargs, **start_kwargs}
-        try:
-            for_each(lambda worker: worker.start(**keywords), self.workers)
-        except BaseException:
-            self.terminate(check_alive=False)
-            raise
-
-    def join(self):
-        """Asks all workers to end, and waits."""
-        for_each(lambda worker: worker.join(), self.workers)
-
-    def terminate(self, check_alive=True):
-        """Ends all workers. WorkerIsAlreadyDeadError, if `check_alive`, when one had ended already."""
-        for_each(lambda worker: worker.terminate(check_alive=check_alive), self.workers)
-
-    def is_alive(self):
-        """Whether all workers are alive."""
-        return all(worker.is_alive() for worker in self.workers)
+        super().start(**{**self.start_kwargs, **start_kwargs})
 
     def wait_until_dead(self):
         """Waits until no worker is alive; nobody is asked to end."""
