@@ -186,6 +186,17 @@ class Pools(Case):
         self.assertEqual(self.pool.map(square, range(30)), [x * x for x in range(30)])
         self.assertTrue(self.pool.is_alive())
 
+    def test_L6_between_maps(self):
+        """One that is gone is replaced, and a map that goes on beside it is not disturbed, or told."""
+        beside = self.pool.map_unordered(nap, [0.01] * 200, chunksize=1)
+        next(beside)
+        self.pool.workers[0].proc.kill()
+        until(lambda: not self.pool.workers[0].is_alive())
+        self.assertEqual(self.pool.map(square, range(30)), [x * x for x in range(30)])
+        self.assertTrue(self.pool.is_alive())
+        with self.assertRaisesRegex(coproc.WorkerDiedError, "^items? [0-9]+"):
+            list(beside)
+
     def test_L7_progress_is_no_result(self):
         with coproc.WorkerResourcePool.new(2, Squarer) as pool:
             results = list(pool.map_messages(iter(range(6))))

@@ -30,7 +30,6 @@ class Member:
         self.messenger = worker.messenger
         self.fd = _get_fd(self.messenger._messenger)
         self.pending = {}  # serial -> (operation, index), in the order of the requests
-        self.depth = 1  # requests that it may have at a time
 
     def ask(self, operation, index, payload):
         serial = self.messenger._send(payload, operation.channel_id, _REQUEST)
@@ -51,62 +50,69 @@ class Member:
             operation, index = self.pending.pop(_get_reply_serial(message), (None, None))
             if operation is not None:
                 operation.n_pending -= 1
-                operation.settle(self, index, messenger._payload(message, channel_id))
+                operation.settle(index, messenger._payload(message, channel_id))
 
 
 class Crew:
     """The members, and the waiting for them."""
 
-    def __init__(self, workers):
-        self.members = [Member(worker) for worker in workers]
-        self._by_fd = {member.fd: member for member in self.members}
+    def __init__(self, workers, new_member=Member):
+        self.members = []
+        self._new_member = new_member
+        self._by_fd = {}
         self._poll = select.poll()
-        for fd in self._by_fd:
-            self._poll.register(fd, select.POLLIN)
+        for worker in workers:
+            self.add(worker)
+
+    def add(self, worker):
+        """Takes a worker up, who was not there or had ended."""
+        for member in [member for member in self.members if member.worker is worker]:
+            self._lose(member, WorkerDiedError("The worker has been started again"))
+        member = self._new_member(worker)
+        self.members.append(member)
+        self._by_fd[member.fd] = member
+        self._poll.register(member.fd, select.POLLIN)
 
     def feed(self, operation):
         """Asks everybody who has room, those who have least first. An exception of the input leaves here."""
-        hungry = [member for member in self.members if len(member.pending) < member.depth]
+        hungry = [member for member in self.members if len(member.pending) < operation.depth]
         while hungry and not operation.exhausted:
             hungry.sort(key=lambda member: len(member.pending))
             for member in hungry:
                 task = operation.next_task(member)
                 if task is None:
                     return
-                member.ask(operation, *task)
-            hungry = [member for member in hungry if len(member.pending) < member.depth]
+                try:
+                    member.ask(operation, *task)
+                except BrokenPipeError as error:
+                    self._lose(member, error)
+                    index = operation.describe(task[0])
+                    operation.error = operation.error or WorkerDiedError(f"{index} was not begun: {error}")
+                    return
+            hungry = [member for member in hungry if len(member.pending) < operation.depth]
 
-    def collect(self, channel_id, wait):
-        """Takes the answers of those who have some; `wait`: at least until somebody has something."""
-        for fd, _ in self._poll.poll(None if wait else 0):
+    def collect(self, channel_id):
+        """Waits until somebody has answered, and takes all answers that are there."""
+        for fd, _ in self._poll.poll():
             member = self._by_fd[fd]
             try:
                 member.collect(channel_id)
             except BrokenPipeError as error:
-                self._bury(member)
-                if member.pending:
-                    raise _name_item(error, member) from None
+                self._lose(member, error)
 
-    def _bury(self, member):
+    def _lose(self, member, error):
+        """A worker has ended. Each operation that it worked for learns what it was at: the oldest of its
+        requests, for it takes up the next one when it has answered.
+        """
         self._poll.unregister(member.fd)
         del self._by_fd[member.fd]
         self.members.remove(member)
-
-    @property
-    def n_alive(self):
-        return len(self.members)
-
-
-def _name_item(error, member):
-    """The end of a worker as an exception that says what it was at: the oldest of its requests, for it
-    takes up the next one when it has answered. All are given up.
-    """
-    (operation, index), *others = member.pending.values()
-    for owner in (operation, *(owner for owner, _ in others)):
-        owner.n_pending -= 1
-    member.pending.clear()
-    later = f" ({len(others)} more requests were not begun)" if others else ""
-    return WorkerDiedError(f"{operation.describe(index)}{later}: {error}")
+        not_begun = ""
+        for operation, index in member.pending.values():
+            operation.n_pending -= 1
+            text = f"{operation.describe(index)}{not_begun}: {error}"
+            operation.error = operation.error or WorkerDiedError(text)
+            not_begun = " was not begun"
 
 
 class Operation:
@@ -116,9 +122,11 @@ class Operation:
         self._crew = crew
         self._tasks = iter(tasks)
         self.channel_id = channel_id
+        self.depth = 1  # requests that a member may have at a time when it is asked once more
         self.n_pending = 0
         self.n_tasks = 0
         self.exhausted = False
+        self.error = None  # that ends it
         self.results = collections.deque()
 
     def next_task(self, member):
@@ -131,24 +139,23 @@ class Operation:
         self.n_tasks += 1
         return self.n_tasks - 1, payload
 
-    def settle(self, member, index, answer):
+    def settle(self, index, answer):
         self.results.append((index, answer))
 
     def describe(self, index):
         return f"item {index}"
 
     def __iter__(self):
-        crew = self._crew
         while True:
-            if not self.exhausted:
-                crew.feed(self)
+            if not self.exhausted and self.error is None:
+                self._crew.feed(self)
             if self.results:
                 yield self.results.popleft()
-            elif self.n_pending:
-                crew.collect(self.channel_id, wait=True)
-            elif self.exhausted:
+            elif self.error is not None:
+                raise self.error
+            elif self.exhausted and not self.n_pending:
                 return
-            elif not crew.n_alive:
+            elif not self._crew.members:
                 raise WorkerDiedError("There is no worker left")
-            else:  # all are busy for another operation
-                crew.collect(self.channel_id, wait=True)
+            else:  # also when all are busy for another operation
+                self._crew.collect(self.channel_id)

@@ -7,7 +7,7 @@ import pickle
 import time
 
 from . import _library
-from ._crew import Crew, Operation
+from ._crew import Crew, Member, Operation
 from ._team import Team, for_each
 from .exceptions import ResourceRequestedClose
 from .messenger import MultiMessenger, _NOREQUEST, _receive_message
@@ -51,6 +51,12 @@ def _serve(messenger):
 # --- in the host ---
 
 
+class _Member(Member):
+    """One who knows a function."""
+
+    function = None
+
+
 class _Map(Operation):
     """Applies a function to items, several of them in a request."""
 
@@ -60,7 +66,7 @@ class _Map(Operation):
         self._chunksize = chunksize
         self._seconds = None  # that an item takes, the mean of late
         try:
-            self._largest = max(1, len(datas) // (4 * max(1, crew.n_alive)))
+            self._largest = max(1, len(datas) // (4 * max(1, len(crew.members))))
         except TypeError:
             self._largest = _MAX_CHUNK
 
@@ -84,11 +90,11 @@ class _Map(Operation):
             return 1
         return max(1, min(int(_CHUNK_SECONDS / self._seconds), self._largest, _MAX_CHUNK))
 
-    def settle(self, member, index, answer):
+    def settle(self, index, answer):
         first, n = index
         seconds = max(answer[0] / n, 1e-7)
         self._seconds = seconds if self._seconds is None else (3 * self._seconds + seconds) / 4
-        member.depth = max(1, min(int(_AHEAD_SECONDS / (self._seconds * n)) + 1, _MAX_DEPTH))
+        self.depth = max(1, min(int(_AHEAD_SECONDS / (self._seconds * n)) + 1, _MAX_DEPTH))
         self.results.append((first, answer))
 
     def describe(self, index):
@@ -176,10 +182,11 @@ class Pool(Team):
         gone = [worker for worker in self.workers if worker not in there or not worker.is_alive()]
         if gone:
             for_each(lambda worker: worker.reset_process(), gone)
-        if gone or self._crew is None:
-            self._crew = Crew(self.workers)
-            for member in self._crew.members:
-                member.function = None
+        if self._crew is None:
+            self._crew = Crew(self.workers, _Member)
+        else:
+            for worker in gone:
+                self._crew.add(worker)
         return self._crew
 
 
