@@ -3,10 +3,20 @@
  *
  * Requests: what this side awaits from the peer, and what it owes to it.
  */
-#include "coproc-error.h"
+#include "coproc-error-private.h"
 #include "messenger/coproc-wait-private.h"
 
 /* --- calls: awaited --- */
+
+static void
+add_done_locked (CoprocDoneCalls *self, CoprocCall *call)
+{
+  if (self->first == NULL)
+    self->first = call;
+  else
+    self->last->next_done = call;
+  self->last = call;
+}
 
 void
 coproc_endpoint_complete_call_locked (CoprocEndpoint  *self,
@@ -29,6 +39,8 @@ coproc_endpoint_complete_call_locked (CoprocEndpoint  *self,
       call->reply = reply;
       call->error = error;
     }
+  if (call->done_calls != NULL)
+    add_done_locked (call->done_calls, call);
 }
 
 gboolean
@@ -160,4 +172,57 @@ coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation
 
   invocation->answered = FALSE;
   g_queue_push_head_link (&channel->unanswered, &invocation->link);
+}
+
+/* --- requests that were cancelled before they were taken up --- */
+
+void
+coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request)
+{
+  CoprocInvocation *invocation = coproc_invocation_new (request);
+
+  g_queue_push_tail_link (&self->refused, &invocation->link);
+}
+
+static CoprocInvocation *
+pop_refused (CoprocEndpoint *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  GList *link = g_queue_pop_head_link (&self->refused);
+
+  return link != NULL ? link->data : NULL;
+}
+
+void
+coproc_endpoint_send_refusals (CoprocEndpoint *self)
+{
+  g_autoptr (GError) reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_NOT_STARTED,
+                                                   "The request was withdrawn before it was begun");
+  g_autoptr (GVariant) report = coproc_error_to_variant (reason);
+  CoprocInvocation *invocation;
+
+  while ((invocation = pop_refused (self)) != NULL)
+    {
+      CoprocOutgoing outgoing = {
+        .kind = COPROC_FRAME_ERROR_REPLY,
+        .channel = invocation->channel,
+        .payload = report,
+        .priority = invocation->priority,
+        .reply_serial = invocation->serial,
+      };
+      g_autoptr (GError) error = NULL;
+      gboolean later;
+
+      later = coproc_endpoint_check (self, &outgoing, 1, NULL)
+              && !coproc_endpoint_send (self, &outgoing, 1, 0, NULL, &error)
+              && g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WOULD_BLOCK);
+      if (later)
+        {
+          g_mutex_lock (&self->lock);
+          g_queue_push_head_link (&self->refused, &invocation->link);
+          g_mutex_unlock (&self->lock);
+          return;
+        }
+      coproc_invocation_unref (invocation);
+    }
 }

@@ -32,14 +32,25 @@ typedef enum
   COPROC_ENDPOINT_ENDED,   /* over; end_error says why */
 } CoprocEndpointState;
 
-/* A call() that waits for its own reply: on the caller's stack, or in an operation. (lock) */
+typedef struct _CoprocCall CoprocCall;
+
+/* Calls that are done, in the order in which they came to be. (lock) */
 typedef struct
 {
+  CoprocCall *first;       /* (nullable) */
+  CoprocCall *last;        /* when there is a first one */
+} CoprocDoneCalls;
+
+/* A call() that waits for its own reply: on the caller's stack, in an operation or in a call set. (lock) */
+struct _CoprocCall
+{
   CoprocOp *op;            /* (nullable) the operation it belongs to, NULL: a blocked thread */
+  CoprocDoneCalls *done_calls; /* (nullable) where it is added when it is done */
+  CoprocCall *next_done;   /* (nullable) there */
   gboolean done;
   CoprocMessage *reply;    /* (nullable) (owned) */
   GError *error;           /* (nullable) (owned) */
-} CoprocCall;
+};
 
 /* A blocked receive: on the caller's stack. (lock) */
 typedef struct
@@ -149,6 +160,7 @@ struct _CoprocEndpoint
   CoprocSharedMemory *status;    /* (nullable) (owned) tells which requests a worker has taken up */
   gboolean tells_status;         /* this side is the worker; FALSE: the host */
   GHashTable *withdrawn;         /* (nullable) serials of requests that the peer has cancelled, still queued */
+  GQueue refused;                /* (owned) CoprocInvocation links: those that are to be told so */
   GQueue ready;                  /* CoprocChannel links: unclaimed ones that have messages, in turn */
   guint64 queued_bytes;
   guint n_queued;
@@ -369,6 +381,10 @@ void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, Copro
 gboolean        coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, GError **error);
 /* A request has been popped. (lock) */
 void            coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request);
+/* A request that was cancelled has left the queue: nobody will see it. (lock) */
+void            coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request);
+/* Answers those requests with NOT_STARTED. Without a lock. */
+void            coproc_endpoint_send_refusals (CoprocEndpoint *self);
 /* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
 CoprocInvocation *coproc_endpoint_take_invocation_locked (CoprocEndpoint *self, CoprocMessage *request, const char *channel, GError **error);
 void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation);

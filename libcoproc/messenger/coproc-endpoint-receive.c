@@ -39,6 +39,7 @@ peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
     {
       coproc_channel_pop (channel);
       message_left_locked (self, channel, message);
+      coproc_endpoint_refuse_locked (self, message);
       coproc_message_unref (message);
     }
   return message;

@@ -63,6 +63,8 @@ coproc_endpoint_ref (CoprocEndpoint *self)
 void
 coproc_endpoint_unref (CoprocEndpoint *self)
 {
+  GList *link;
+
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
@@ -82,6 +84,8 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   coproc_channel_free (self->default_channel);
   g_clear_pointer (&self->status, coproc_shared_memory_unref);
   g_clear_pointer (&self->withdrawn, g_hash_table_unref);
+  while ((link = g_queue_pop_head_link (&self->refused)) != NULL)
+    coproc_invocation_unref (link->data);
   g_clear_pointer (&self->peer_hello, g_variant_unref);
   g_queue_clear_full (&self->specials, (GDestroyNotify) g_error_free);
   g_queue_clear_full (&self->events, coproc_event_free);

@@ -39,6 +39,7 @@ coproc_wait_begin (CoprocWait *wait, CoprocEndpoint *endpoint, gint64 deadline, 
 void
 coproc_wait_end (CoprocWait *wait)
 {
+  const gboolean refuses = wait->endpoint->refused.length > 0;
   const gboolean over = wait->endpoint->state == COPROC_ENDPOINT_ENDED && !wait->endpoint->input_shut
                         && wait->endpoint->transport != NULL;
 
@@ -46,6 +47,8 @@ coproc_wait_end (CoprocWait *wait)
   g_mutex_unlock (&wait->endpoint->lock);
   if (wait->cancel_id != 0)
     g_cancellable_disconnect (wait->cancellable, wait->cancel_id);
+  if (refuses)
+    coproc_endpoint_send_refusals (wait->endpoint);
   if (over)
     coproc_endpoint_tidy (wait->endpoint);
 }
@@ -179,6 +182,13 @@ coproc_wait_step (CoprocWait *wait, GError **error)
     }
   if (!coproc_endpoint_check_limit_locked (self, error))
     return FALSE;
+  if (self->refused.length > 0)
+    {
+      g_mutex_unlock (&self->lock);
+      coproc_endpoint_send_refusals (self);
+      g_mutex_lock (&self->lock);
+      return TRUE; /* something may have come meanwhile */
+    }
 
   self->n_blocked++;
   if (wait->blocked != NULL)
