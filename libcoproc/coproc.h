@@ -16,6 +16,8 @@
 #include <messenger/coproc-messenger.h>
 #include <messenger/coproc-multi-messenger.h>
 #include <messenger/coproc-priority-messenger.h>
+#include <pool/coproc-map-operation.h>
+#include <pool/coproc-worker-pool.h>
 #include <worker/coproc-launcher.h>
 #include <worker/coproc-plugin-abi.h>
 #include <worker/coproc-plugin.h>

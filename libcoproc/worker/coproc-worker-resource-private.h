@@ -47,6 +47,11 @@ struct _CoprocWorkerResource
 /* The end of each of the asynchronous calls. */
 gboolean           coproc_worker_resource_finish             (CoprocWorkerResource *self, GAsyncResult *result, gpointer tag, GError **error);
 
+/* --- coproc-worker-resource-copy.c --- */
+
+/* A worker that is not started, with the code and the properties of @model. */
+CoprocWorkerResource *coproc_worker_resource_new_like        (CoprocWorkerResource *model);
+
 /* --- coproc-worker-resource-properties.c --- */
 
 void               coproc_worker_resource_install_properties (GObjectClass *object_class);

@@ -19,7 +19,8 @@ HELPER = {"coproc_worker_main"}
 
 PRIVATE = (
     "Call", "Channel", "Decoder", "Endpoint", "Event", "Frame", "FrameHeader", "FrameKind", "IO",
-    "Invocation", "Limits", "Op", "Outbox", "Outgoing", "Pending", "PluginDescriptor", "PluginEntry",
+    "Invocation", "Limits", "Op", "Outbox", "Outcome", "Outgoing", "Pace", "Parcel", "Pending", "PoolCore", "PoolDriver",
+    "PoolEvents", "PoolJob", "PoolQueue", "PoolSettings", "PoolWait", "CallSet", "Results", "SetCall", "PluginDescriptor", "PluginEntry",
     "Slab", "Transport_Link", "TransportLink", "TypeWriter", "Wakeup",
 )
 

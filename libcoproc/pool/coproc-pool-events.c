@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What happens in a pool, on its way from the drivers to the application: the state and the ends of workers in order
+ * and at once, the progress at a bounded rate.
+ */
+#include "pool/coproc-pool-private.h"
+
+#define PROGRESS_INTERVAL (G_USEC_PER_SEC / 10)
+#define MAX_EXITS 1024     /* ends that are not told yet; where the context does not run the oldest are forgotten */
+
+typedef struct
+{
+  GPid pid;
+  int status;
+  int signum;
+} Exit;
+
+struct _CoprocPoolEvents
+{
+  gatomicrefcount ref_count;
+  GMainContext *context;   /* immutable (owned) */
+  GWeakRef pool;           /* thread-safe by itself */
+  GSource *source;         /* immutable (owned), ready when there is something to tell */
+  int progress_asked;      /* atomic: `progress` is to be told */
+
+  GMutex lock;
+  gboolean state_changed;  /* (mutex lock) */
+  GQueue exits;            /* (mutex lock) Exit */
+  gint64 told_at;          /* (mutex lock) when progress was told last, monotonic */
+  gint64 ready_at;         /* (mutex lock) when the source is ready, -1: not */
+};
+
+/* Makes the source ready at @when, or before. */
+static void
+schedule_locked (CoprocPoolEvents *self, gint64 when)
+{
+  if (self->ready_at >= 0 && self->ready_at <= when)
+    return;
+  self->ready_at = when;
+  g_source_set_ready_time (self->source, when);
+}
+
+static void
+tell_exits (CoprocPoolEvents *self, GObject *pool)
+{
+  for (;;)
+    {
+      Exit *exit;
+
+      g_mutex_lock (&self->lock);
+      exit = g_queue_pop_head (&self->exits);
+      g_mutex_unlock (&self->lock);
+      if (exit == NULL)
+        return;
+      g_signal_emit_by_name (pool, "worker-exited", (int) exit->pid, exit->status, exit->signum);
+      g_free (exit);
+    }
+}
+
+/* Whether it is time to tell of the progress; otherwise the source waits for it. */
+static gboolean
+take_progress (CoprocPoolEvents *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  const gint64 now = g_get_monotonic_time ();
+
+  if (!g_atomic_int_get (&self->progress_asked))
+    return FALSE;
+  if (now < self->told_at + PROGRESS_INTERVAL)
+    {
+      schedule_locked (self, self->told_at + PROGRESS_INTERVAL);
+      return FALSE;
+    }
+  self->told_at = now;
+  g_atomic_int_set (&self->progress_asked, FALSE);
+  return TRUE;
+}
+
+static gboolean
+on_events (gpointer user_data)
+{
+  CoprocPoolEvents *self = user_data;
+  g_autoptr (GObject) pool = g_weak_ref_get (&self->pool);
+  gboolean state_changed;
+
+  g_mutex_lock (&self->lock);
+  self->ready_at = -1;
+  g_source_set_ready_time (self->source, -1);
+  state_changed = self->state_changed;
+  self->state_changed = FALSE;
+  g_mutex_unlock (&self->lock);
+  if (pool == NULL)
+    return G_SOURCE_CONTINUE;
+
+  tell_exits (self, pool);
+  if (state_changed)
+    g_object_notify (pool, "state");
+  if (take_progress (self))
+    g_signal_emit_by_name (pool, "progress");
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+events_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs events_source_funcs = { .dispatch = events_source_dispatch };
+
+CoprocPoolEvents *
+coproc_pool_events_new (GObject *pool)
+{
+  CoprocPoolEvents *self = g_new0 (CoprocPoolEvents, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  g_mutex_init (&self->lock);
+  g_weak_ref_init (&self->pool, pool);
+  self->context = g_main_context_ref_thread_default ();
+  self->ready_at = -1;
+  self->source = g_source_new (&events_source_funcs, sizeof (GSource));
+  g_source_set_static_name (self->source, "coproc pool events");
+  g_source_set_callback (self->source, on_events, coproc_pool_events_ref (self),
+                         (GDestroyNotify) coproc_pool_events_unref);
+  g_source_attach (self->source, self->context);
+  return self;
+}
+
+CoprocPoolEvents *
+coproc_pool_events_ref (CoprocPoolEvents *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+coproc_pool_events_unref (CoprocPoolEvents *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_source_unref (self->source);
+  g_queue_clear_full (&self->exits, g_free);
+  g_weak_ref_clear (&self->pool);
+  g_main_context_unref (self->context);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+void
+coproc_pool_events_mute (CoprocPoolEvents *self)
+{
+  g_source_destroy (self->source);
+}
+
+void
+coproc_pool_events_tell_progress (CoprocPoolEvents *self)
+{
+  if (g_atomic_int_get (&self->progress_asked)
+      || !g_atomic_int_compare_and_exchange (&self->progress_asked, FALSE, TRUE))
+    return;
+
+  g_mutex_lock (&self->lock);
+  schedule_locked (self, self->told_at + PROGRESS_INTERVAL);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+coproc_pool_events_tell_state (CoprocPoolEvents *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  self->state_changed = TRUE;
+  schedule_locked (self, 0);
+}
+
+void
+coproc_pool_events_tell_exited (CoprocPoolEvents *self, GPid pid, int status, int signum)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  Exit *exit = g_new (Exit, 1);
+
+  *exit = (Exit) { pid, status, signum };
+  if (self->exits.length >= MAX_EXITS)
+    g_free (g_queue_pop_head (&self->exits));
+  g_queue_push_tail (&self->exits, exit);
+  schedule_locked (self, 0);
+}

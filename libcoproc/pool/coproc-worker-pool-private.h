@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The fields of a pool, for the files that it is made of.
+ */
+#pragma once
+
+#include "pool/coproc-pool-private.h"
+#include "pool/coproc-worker-pool.h"
+
+G_BEGIN_DECLS
+
+struct _CoprocWorkerPool
+{
+  GObject parent_instance;
+
+  CoprocWorkerResource *model; /* immutable after construction (owned) */
+  CoprocPoolEvents *events;    /* immutable (owned) */
+  CoprocPoolCore *core;        /* immutable after construction (owned) */
+};
+
+/* A job of the pool; it has failed already where the pool takes none. (transfer full) @inputs, whose
+ * array is the caller's; @more: others will be added. */
+CoprocPoolJob      *coproc_worker_pool_begin (CoprocWorkerPool *self, CoprocPoolJob *job, gpointer *inputs, gsize n_inputs, gboolean more);
+
+/* --- coproc-worker-pool-properties.c --- */
+
+void                coproc_worker_pool_install_properties (GObjectClass *object_class);
+
+/* --- coproc-map-operation.c --- */
+
+/* Takes @job; @func: (nullable) what makes its inputs. */
+CoprocMapOperation *coproc_map_operation_new (CoprocWorkerPool *pool, CoprocPoolJob *job, CoprocMapInputFunc func, gpointer user_data, GDestroyNotify notify);
+
+G_END_DECLS

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The object: its making, its life and its signals.
+ */
+#include "pool/coproc-worker-pool-private.h"
+
+#include "worker/coproc-worker-resource-private.h"
+
+/**
+ * CoprocWorkerPool:
+ *
+ * Several workers of one kind that share tasks.
+ *
+ * A task is a request to a worker and its reply: the workers run a task of a plugin (`COPROC_TASK`), or
+ * any entry point or program that answers each request it gets on the default channel. Every
+ * worker has a short line of tasks, so that it never waits for its host, and takes the next ones as it
+ * gets on: as many fast ones as keep it busy for about a millisecond, slow ones one by one.
+ *
+ * [method@Coproc.WorkerPool.map] gives a list of results for a list of inputs;
+ * [method@Coproc.WorkerPool.map_unordered], [method@Coproc.WorkerPool.map_ordered] and
+ * [method@Coproc.WorkerPool.map_lazy] give them one by one; [method@Coproc.WorkerPool.submit_async] runs one
+ * task. All may be used at the same time, from any threads: what is more urgent goes first, and what is
+ * equally urgent takes turns.
+ *
+ * A task runs once. When its worker dies it fails with %COPROC_ERROR_WORKER_DIED, and a new worker takes
+ * the place of the dead one; only a task that the worker had not begun
+ * ([property@Coproc.WorkerPool:retry-not-started]) and one that may be repeated
+ * ([property@Coproc.WorkerPool:idempotent]) are given to another one.
+ *
+ * The workers are made like [method@Coproc.WorkerPool.get_model], whose properties say where they
+ * run and with what.
+ *
+ * ```c
+ * g_autoptr (CoprocWorkerPool) pool = coproc_worker_pool_new ("text", "count", 0);
+ * GVariant **counts;
+ * gsize n;
+ *
+ * if (!coproc_worker_pool_start (pool, NULL, NULL, &error))
+ *   return FALSE;
+ * counts = coproc_worker_pool_map (pool, inputs, n_inputs, 0, NULL, &n, &error);
+ * coproc_worker_pool_stop (pool, G_USEC_PER_SEC, NULL);
+ * ```
+ *
+ * ```python
+ * pool = Coproc.WorkerPool.new('text', 'count', 0)
+ * pool.start(None, None)
+ * counts = pool.map([GLib.Variant('a{sv}', {'path': GLib.Variant('s', p)}) for p in paths], 0, None)
+ * pool.stop(1_000_000)
+ * ```
+ *
+ * Threads: every method may be called from any thread. Signals and property notifications are emitted in
+ * the thread-default [struct@GLib.MainContext] of the thread that made the pool.
+ *
+ * Since: 1.0
+ */
+G_DEFINE_FINAL_TYPE (CoprocWorkerPool, coproc_worker_pool, G_TYPE_OBJECT)
+
+/* --- GObject --- */
+
+static void
+coproc_worker_pool_constructed (GObject *object)
+{
+  CoprocWorkerPool *self = COPROC_WORKER_POOL (object);
+
+  G_OBJECT_CLASS (coproc_worker_pool_parent_class)->constructed (object);
+  if (self->model != NULL)
+    self->core->model = self->model;
+}
+
+static void
+coproc_worker_pool_dispose (GObject *object)
+{
+  CoprocWorkerPool *self = COPROC_WORKER_POOL (object);
+
+  coproc_pool_events_mute (self->events);
+
+  g_mutex_lock (&self->core->lock);
+  coproc_pool_core_stop_locked (self->core, self->core->stop_grace);
+  g_mutex_unlock (&self->core->lock);
+  coproc_pool_core_sweep (self->core);
+
+  g_mutex_lock (&self->core->model_lock);
+  self->core->model = NULL;
+  g_mutex_unlock (&self->core->model_lock);
+  g_clear_object (&self->model);
+
+  G_OBJECT_CLASS (coproc_worker_pool_parent_class)->dispose (object);
+}
+
+static void
+coproc_worker_pool_finalize (GObject *object)
+{
+  CoprocWorkerPool *self = COPROC_WORKER_POOL (object);
+
+  coproc_pool_core_unref (self->core);
+  coproc_pool_events_unref (self->events);
+
+  G_OBJECT_CLASS (coproc_worker_pool_parent_class)->finalize (object);
+}
+
+static void
+coproc_worker_pool_class_init (CoprocWorkerPoolClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->constructed = coproc_worker_pool_constructed;
+  object_class->dispose = coproc_worker_pool_dispose;
+  object_class->finalize = coproc_worker_pool_finalize;
+
+  coproc_worker_pool_install_properties (object_class);
+
+  /**
+   * CoprocWorkerPool::progress:
+   * @self: the pool
+   *
+   * Tasks have been done since this was emitted last; ten times a second at most.
+   *
+   * Since: 1.0
+   */
+  g_signal_new ("progress", COPROC_TYPE_WORKER_POOL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  /**
+   * CoprocWorkerPool::worker-exited:
+   * @self: the pool
+   * @pid: its process, 0 if it was a thread
+   * @status: its exit code, -1 when a signal ended it
+   * @signum: the signal that ended it, 0 if none did
+   *
+   * A worker has ended, be it that it died or that it was no longer needed.
+   *
+   * Where the context is not iterated only the last 1024 are told of.
+   *
+   * Since: 1.0
+   */
+  g_signal_new ("worker-exited", COPROC_TYPE_WORKER_POOL, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                G_TYPE_NONE, 3, G_TYPE_INT, G_TYPE_INT, G_TYPE_INT);
+}
+
+static void
+coproc_worker_pool_init (CoprocWorkerPool *self)
+{
+  self->events = coproc_pool_events_new (G_OBJECT (self));
+  self->core = coproc_pool_core_new (self->events);
+  self->core->stop_grace = COPROC_DEFAULT_GRACE_US;
+  self->core->settings = (CoprocPoolSettings) {
+    .idle_timeout = -1,
+    .task_timeout = -1,
+    .cancel_grace = -1,
+    .retry_not_started = TRUE,
+  };
+}
+
+/* --- making one --- */
+
+/**
+ * coproc_worker_pool_new: (constructor)
+ * @plugin: the name of a plugin on the search path, or the absolute path of its file
+ * @entry_point: the name of one of its entry points
+ * @n_workers: how many workers, 0: one for each processor
+ *
+ * Makes a pool whose workers run an entry point of a plugin; it is not started yet.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): a new pool
+ *
+ * Since: 1.0
+ */
+CoprocWorkerPool *
+coproc_worker_pool_new (const char *plugin, const char *entry_point, guint n_workers)
+{
+  g_autoptr (CoprocWorkerResource) model = NULL;
+
+  g_return_val_if_fail (plugin != NULL, NULL);
+  g_return_val_if_fail (entry_point != NULL, NULL);
+
+  model = coproc_worker_resource_new (plugin, entry_point);
+  return coproc_worker_pool_new_for_model (model, n_workers);
+}
+
+/**
+ * coproc_worker_pool_new_for_command: (constructor)
+ * @argv: (array zero-terminated=1): the program and its arguments
+ * @n_workers: how many workers, 0: one for each processor
+ *
+ * Makes a pool whose workers are programs that call [func@Coproc.worker_connect]; it is not started yet.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): a new pool
+ *
+ * Since: 1.0
+ */
+CoprocWorkerPool *
+coproc_worker_pool_new_for_command (const char *const *argv, guint n_workers)
+{
+  g_autoptr (CoprocWorkerResource) model = NULL;
+
+  g_return_val_if_fail (argv != NULL && argv[0] != NULL, NULL);
+
+  model = coproc_worker_resource_new_for_command (argv);
+  return coproc_worker_pool_new_for_model (model, n_workers);
+}
+
+/**
+ * coproc_worker_pool_new_for_model: (constructor)
+ * @model: a worker, which is not started
+ * @n_workers: how many workers, 0: one for each processor
+ *
+ * Makes a pool whose workers are like @model: they run the same code with the same properties. The pool
+ * is not started yet.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): a new pool
+ *
+ * Since: 1.0
+ */
+CoprocWorkerPool *
+coproc_worker_pool_new_for_model (CoprocWorkerResource *model, guint n_workers)
+{
+  g_return_val_if_fail (COPROC_IS_WORKER_RESOURCE (model), NULL);
+
+  return g_object_new (COPROC_TYPE_WORKER_POOL, "model", model, "n-workers", n_workers, NULL);
+}
+
+/**
+ * coproc_worker_pool_get_model:
+ * @self: a pool
+ *
+ * Gets the worker that the pool's workers are made like.
+ *
+ * It is never started itself. What its properties are set to holds for workers that are started from then on.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer none): the worker
+ *
+ * Since: 1.0
+ */
+CoprocWorkerResource *
+coproc_worker_pool_get_model (CoprocWorkerPool *self)
+{
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
+
+  return self->model;
+}
+
+/* --- start --- */
+
+static gboolean
+begin_start (CoprocWorkerPool *self, GVariant *arguments, GTask *task, GError **error)
+{
+  g_autoptr (GVariant) owned = arguments != NULL ? g_variant_ref_sink (arguments) : NULL;
+  CoprocPoolCore *core = self->core;
+  gboolean begun;
+
+  g_mutex_lock (&core->lock);
+  begun = coproc_pool_core_start_locked (core, owned, error);
+  if (begun && task != NULL)
+    g_queue_push_tail (&core->starts, g_object_ref (task));
+  if (begun)
+    coproc_pool_core_look_locked (core);
+  g_mutex_unlock (&core->lock);
+  return begun;
+}
+
+static void
+on_start_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  CoprocPoolCore *core = user_data;
+  GError *error = NULL;
+
+  g_cancellable_set_error_if_cancelled (cancellable, &error);
+  g_mutex_lock (&core->lock);
+  if (core->state == COPROC_WORKER_STATE_STARTING)
+    coproc_pool_core_fail_locked (core, g_steal_pointer (&error));
+  g_mutex_unlock (&core->lock);
+  g_clear_error (&error);
+}
+
+/**
+ * coproc_worker_pool_start:
+ * @self: a pool
+ * @arguments: (nullable): the arguments of each worker's entry point, of type `a{sv}`; a floating one
+ *   is consumed
+ * @cancellable: (nullable): a cancellable
+ * @error: return location for an error
+ *
+ * Starts the workers and waits until all of them are ready.
+ *
+ * With an [property@Coproc.WorkerPool:idle-timeout] only one is started, and the others when there is work
+ * for them. A pool that has ended can be started again.
+ *
+ * Errors: %COPROC_ERROR_ALREADY_ALIVE; those of [method@Coproc.WorkerResource.start] when one cannot be
+ * started, which ends the others; %COPROC_ERROR_CLOSED when the pool was stopped meanwhile;
+ * %G_IO_ERROR_CANCELLED.
+ *
+ * Threads: any; blocks.
+ *
+ * Returns: %TRUE when the pool is running
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_pool_start (CoprocWorkerPool  *self,
+                          GVariant          *arguments,
+                          GCancellable      *cancellable,
+                          GError           **error)
+{
+  CoprocPoolCore *core;
+  gboolean started;
+  gulong handler = 0;
+
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), FALSE);
+  g_return_val_if_fail (self->model != NULL, FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  core = self->core;
+  if (!begin_start (self, arguments, NULL, error))
+    return FALSE;
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (on_start_cancelled), core, NULL);
+  g_mutex_lock (&core->lock);
+  while (core->state == COPROC_WORKER_STATE_STARTING
+         || (core->failure != NULL && core->state == COPROC_WORKER_STATE_STOPPING))
+    g_cond_wait (&core->changed, &core->lock);
+  started = core->failure == NULL;
+  if (!started)
+    g_propagate_error (error, g_error_copy (core->failure));
+  g_mutex_unlock (&core->lock);
+  g_cancellable_disconnect (cancellable, handler);
+  return started;
+}
+
+static gboolean
+on_start_task_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  on_start_cancelled (cancellable, user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+drop_source (gpointer source)
+{
+  g_source_destroy (source);
+  g_source_unref (source);
+}
+
+/* Cancels the start with @task, as long as there is one. */
+static void
+watch_start (GTask *task, CoprocPoolCore *core)
+{
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  GSource *source;
+
+  if (cancellable == NULL)
+    return;
+  source = g_cancellable_source_new (cancellable);
+  g_source_set_static_name (source, "coproc pool start");
+  g_source_set_callback (source, G_SOURCE_FUNC (on_start_task_cancelled), coproc_pool_core_ref (core),
+                         (GDestroyNotify) coproc_pool_core_unref);
+  g_source_attach (source, g_task_get_context (task));
+  if (g_cancellable_is_cancelled (cancellable))
+    g_source_set_ready_time (source, 0);
+  g_object_set_data_full (G_OBJECT (task), "coproc-cancel", source, drop_source);
+}
+
+/**
+ * coproc_worker_pool_start_async:
+ * @self: a pool
+ * @arguments: (nullable): the arguments of each worker's entry point, of type `a{sv}`; a floating one
+ *   is consumed
+ * @cancellable: (nullable): a cancellable
+ * @callback: (scope async) (nullable): called when the pool is running, or failed
+ * @user_data: data for @callback
+ *
+ * Starts the workers without blocking; see [method@Coproc.WorkerPool.start].
+ *
+ * Threads: any; @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+coproc_worker_pool_start_async (CoprocWorkerPool     *self,
+                                GVariant             *arguments,
+                                GCancellable         *cancellable,
+                                GAsyncReadyCallback   callback,
+                                gpointer              user_data)
+{
+  g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (COPROC_IS_WORKER_POOL (self));
+  g_return_if_fail (self->model != NULL);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, coproc_worker_pool_start_async);
+  g_task_set_check_cancellable (task, FALSE);
+  watch_start (task, self->core);
+  if (!begin_start (self, arguments, task, &error))
+    g_task_return_error (task, error);
+}
+
+static gboolean
+finish (CoprocWorkerPool *self, GAsyncResult *result, gpointer tag, GError **error)
+{
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, tag), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/**
+ * coproc_worker_pool_start_finish:
+ * @self: a pool
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Ends [method@Coproc.WorkerPool.start_async].
+ *
+ * Errors: as [method@Coproc.WorkerPool.start].
+ *
+ * Returns: %TRUE when the pool is running
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_pool_start_finish (CoprocWorkerPool *self, GAsyncResult *result, GError **error)
+{
+  return finish (self, result, coproc_worker_pool_start_async, error);
+}
+
+/* --- stop --- */
+
+/**
+ * coproc_worker_pool_stop:
+ * @self: a pool
+ * @grace_us: how long, in microseconds, the workers have to end before they get a SIGTERM, and again
+ *   before they get a SIGKILL; -1 for ever
+ * @error: return location for an error
+ *
+ * Ends the pool and waits until all its workers are gone.
+ *
+ * Tasks that no worker has yet fail with %COPROC_ERROR_CLOSED; what a worker has can still be done
+ * within @grace_us.
+ *
+ * Errors: none at present. A pool that is not running is fine.
+ *
+ * Threads: any; blocks.
+ *
+ * Returns: %TRUE when the pool has ended
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_pool_stop (CoprocWorkerPool *self, gint64 grace_us, GError **error)
+{
+  CoprocPoolCore *core;
+
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), FALSE);
+  g_return_val_if_fail (grace_us >= -1, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  core = self->core;
+  g_mutex_lock (&core->lock);
+  coproc_pool_core_stop_locked (core, grace_us);
+  while (core->state == COPROC_WORKER_STATE_STOPPING)
+    g_cond_wait (&core->changed, &core->lock);
+  g_mutex_unlock (&core->lock);
+  coproc_pool_core_sweep (core);
+  return TRUE;
+}
+
+/**
+ * coproc_worker_pool_stop_async:
+ * @self: a pool
+ * @grace_us: as for [method@Coproc.WorkerPool.stop]
+ * @cancellable: (nullable): a cancellable, which is ignored: an end cannot be called off
+ * @callback: (scope async) (nullable): called when the pool has ended
+ * @user_data: data for @callback
+ *
+ * Ends the pool without blocking; see [method@Coproc.WorkerPool.stop].
+ *
+ * Threads: any; @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+coproc_worker_pool_stop_async (CoprocWorkerPool     *self,
+                               gint64                grace_us,
+                               GCancellable         *cancellable,
+                               GAsyncReadyCallback   callback,
+                               gpointer              user_data)
+{
+  CoprocPoolCore *core;
+  GTask *task;
+
+  g_return_if_fail (COPROC_IS_WORKER_POOL (self));
+  g_return_if_fail (grace_us >= -1);
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  core = self->core;
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, coproc_worker_pool_stop_async);
+  g_mutex_lock (&core->lock);
+  g_queue_push_tail (&core->stops, task);
+  coproc_pool_core_stop_locked (core, grace_us);
+  coproc_pool_core_look_locked (core);
+  g_mutex_unlock (&core->lock);
+  coproc_pool_core_sweep (core);
+}
+
+/**
+ * coproc_worker_pool_stop_finish:
+ * @self: a pool
+ * @result: the result given to the callback
+ * @error: return location for an error
+ *
+ * Ends [method@Coproc.WorkerPool.stop_async].
+ *
+ * Errors: as [method@Coproc.WorkerPool.stop].
+ *
+ * Returns: %TRUE when the pool has ended
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_worker_pool_stop_finish (CoprocWorkerPool *self, GAsyncResult *result, GError **error)
+{
+  return finish (self, result, coproc_worker_pool_stop_async, error);
+}
