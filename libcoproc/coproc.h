@@ -17,6 +17,7 @@
 #include <messenger/coproc-multi-messenger.h>
 #include <messenger/coproc-priority-messenger.h>
 #include <pool/coproc-map-operation.h>
+#include <pool/coproc-pool-worker.h>
 #include <pool/coproc-worker-pool.h>
 #include <worker/coproc-launcher.h>
 #include <worker/coproc-plugin-abi.h>

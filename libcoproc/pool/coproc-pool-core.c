@@ -167,7 +167,7 @@ coproc_pool_core_check_locked (CoprocPoolCore *self, GError **error)
 {
   if (self->state == COPROC_WORKER_STATE_RUNNING)
     return TRUE;
-  if (self->state == COPROC_WORKER_STATE_FAILED)
+  if (self->failure != NULL)
     g_propagate_error (error, g_error_copy (self->failure));
   else
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_NOT_ALIVE, "The pool is not running");
@@ -321,6 +321,7 @@ void
 coproc_pool_core_driver_left_locked (CoprocPoolCore *self, CoprocPoolDriver *driver)
 {
   g_ptr_array_remove_fast (self->drivers, driver);
+  coproc_pool_events_tell_driver (self->events, driver, FALSE);
   if (driver->retiring)
     self->n_retiring--;
   g_cond_broadcast (&self->changed);

@@ -3,9 +3,10 @@
  *
  * A thread with a worker: starts it, keeps it busy, and replaces it when it has died or served its time.
  */
-#include "pool/coproc-pool-private.h"
+#include "pool/coproc-worker-pool-private.h"
 
 #include "coproc-error.h"
+#include "worker/coproc-worker-resource-private.h"
 
 #define MAX_BATCH 256          /* messages sent, or outcomes taken, at once */
 #define MAX_BYTES_AHEAD (1 << 20) /* payload that a worker may have besides what it works on */
@@ -13,6 +14,7 @@
 #define MAX_DELAY (5 * G_USEC_PER_SEC)
 #define MAX_FRUITLESS 5        /* workers in a row that end without having done anything, for each that there are */
 #define MAX_TRIES 3            /* times that a parcel is sent to workers that die */
+#define WEIGH_INTERVAL (G_USEC_PER_SEC / 50)
 
 /* What a pass over the finished messages hands over. On the driver's stack. */
 typedef struct
@@ -195,6 +197,16 @@ prefix_item (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome)
     g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker thread %u): ", outcome->index, self->number);
 }
 
+/* A worker that ends with an error has said so before: that is the reason then. */
+static void
+replace_closed (CoprocPoolDriver *self, GError **error)
+{
+  if (self->complaint == NULL || !g_error_matches (*error, COPROC_ERROR, COPROC_ERROR_CLOSED))
+    return;
+  g_clear_error (error);
+  *error = g_error_copy (self->complaint);
+}
+
 static CoprocOutcome
 unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
@@ -204,6 +216,7 @@ unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
 
   if (reply != NULL)
     outcome.value = parcel->job->as_messages ? (gpointer) reply : coproc_message_take_payload (reply);
+  replace_closed (self, &outcome.error);
   prefix_item (self, parcel->job, &outcome);
   return outcome;
 }
@@ -215,7 +228,7 @@ may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
   const CoprocPoolSettings *settings = &self->core->settings;
   const GError *error = parcel->call.call.error;
 
-  if (error == NULL || parcel->job->over || parcel->n_tries >= MAX_TRIES
+  if (error == NULL || parcel->settled || parcel->job->over || parcel->n_tries >= MAX_TRIES
       || coproc_pool_core_is_ending_locked (self->core))
     return FALSE;
   if (g_error_matches (error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
@@ -264,7 +277,7 @@ settle_batch (CoprocPoolDriver *self, Batch *batch)
 
       g_queue_unlink (&self->line, &parcel->link);
       self->n_items -= parcel->n;
-      if (coproc_pool_job_settle_locked (parcel->job, &outcomes[i]))
+      if (!parcel->settled && coproc_pool_job_settle_locked (parcel->job, &outcomes[i]))
         outcomes[i] = (CoprocOutcome) { 0 };
       if (i + 1 == batch->n || parcel_of (batch->calls[i + 1])->job != parcel->job)
         coproc_pool_job_wake_locked (parcel->job);
@@ -284,6 +297,25 @@ settle_batch (CoprocPoolDriver *self, Batch *batch)
   coproc_pool_events_tell_progress (core->events);
 }
 
+/* Messages that are no replies complete no task. */
+static void
+drain_others (CoprocPoolDriver *self)
+{
+  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (self->worker);
+
+  while (coproc_call_set_has_others (self->set))
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (CoprocMessage) message = coproc_messenger_receive_any (messenger, 0, NULL, &error);
+
+      if (message == NULL && !g_error_matches (error, COPROC_ERROR, COPROC_ERROR_CLOSE_REQUESTED))
+        {
+          g_clear_error (&self->complaint);
+          self->complaint = g_steal_pointer (&error);
+        }
+    }
+}
+
 /* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
 static guint
 collect (CoprocPoolDriver *self, gint64 deadline)
@@ -292,6 +324,7 @@ collect (CoprocPoolDriver *self, gint64 deadline)
   guint n;
 
   n = batch.n = coproc_call_set_collect (self->set, deadline, batch.calls, MAX_BATCH);
+  drain_others (self);
   if (n == 0)
     return 0;
   if (coproc_call_set_is_over (self->set))
@@ -310,16 +343,49 @@ collect (CoprocPoolDriver *self, gint64 deadline)
 
 /* --- a worker's life --- */
 
-/* Messages that are no replies complete no task. */
+/* The inputs of @parcel have had their time. The worker may still be at it, so it stays in the line. */
 static void
-drain_others (CoprocPoolDriver *self)
+time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
 {
-  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (self->worker);
-
-  while (coproc_call_set_has_others (self->set))
+  for (guint i = 0; i < parcel->n; i++)
     {
-      g_autoptr (CoprocMessage) message = coproc_messenger_receive_any (messenger, 0, NULL, NULL);
+      CoprocOutcome outcome = { .index = parcel->first + i };
+
+      outcome.error = g_error_new (COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "The task took longer than %.3f s",
+                                   (double) self->core->settings.task_timeout / G_USEC_PER_SEC);
+      prefix_item (self, parcel->job, &outcome);
+      if (!coproc_pool_job_settle_locked (parcel->job, &outcome))
+        g_clear_error (&outcome.error);
     }
+  coproc_pool_job_wake_locked (parcel->job);
+  parcel->settled = TRUE;
+  if (parcel->dropped_at == 0)
+    parcel->dropped_at = now;
+  self->any_dropped = TRUE;
+}
+
+/* The earlier of two deadlines, of which -1 is none. */
+static gint64
+earlier (gint64 a, gint64 b)
+{
+  return a < 0 ? b : b < 0 ? a : MIN (a, b);
+}
+
+/* Looks whether the first of the line has had its time. (lock) Returns: when it will have, -1: never */
+static gint64
+check_time_locked (CoprocPoolDriver *self, gint64 now)
+{
+  CoprocParcel *first = g_queue_peek_head (&self->line);
+  const gint64 timeout = self->core->settings.task_timeout;
+  gint64 deadline;
+
+  if (timeout < 0 || first == NULL || first->settled)
+    return -1;
+  deadline = MAX (first->sent_at, self->busy_since) + MIN (timeout, G_MAXINT64 / 4 / first->n) * first->n;
+  if (now < deadline)
+    return deadline;
+  time_out_locked (self, first, now);
+  return -1;
 }
 
 /* Tells the worker of what is not wanted any more, once. Returns: when the worker is to be killed
@@ -341,8 +407,8 @@ tell_dropped (CoprocPoolDriver *self)
       if (parcel->dropped_at == 0)
         continue;
       self->any_dropped = TRUE;
-      if (core->settings.cancel_grace >= 0 && kill_at < 0)
-        kill_at = parcel->dropped_at + core->settings.cancel_grace;
+      if (core->settings.cancel_grace >= 0)
+        kill_at = earlier (kill_at, parcel->dropped_at + MIN (core->settings.cancel_grace, G_MAXINT64 / 4));
       if (!parcel->told)
         dropped[n++] = &parcel->call;
       parcel->told = TRUE;
@@ -352,6 +418,46 @@ tell_dropped (CoprocPoolDriver *self)
   for (guint i = 0; i < n; i++)
     coproc_call_set_cancel (self->set, dropped[i]);
   return kill_at;
+}
+
+/* Sees to what takes too long. Returns: FALSE when the worker is to be killed; *deadline becomes earlier where it is to
+ * be looked at again before. */
+static gboolean
+tend (CoprocPoolDriver *self, gint64 *deadline)
+{
+  const gint64 now = g_get_monotonic_time ();
+  gboolean any_dropped;
+  gint64 kill_at;
+
+  g_mutex_lock (&self->core->lock);
+  *deadline = earlier (*deadline, check_time_locked (self, now));
+  any_dropped = self->any_dropped;
+  g_mutex_unlock (&self->core->lock);
+  if (!any_dropped)
+    return TRUE;
+
+  coproc_pool_core_sweep (self->core);
+  kill_at = tell_dropped (self);
+  *deadline = earlier (*deadline, kill_at);
+  return kill_at < 0 || now < kill_at;
+}
+
+/* Looks from time to time whether the worker has grown too large. */
+static void
+weigh (CoprocPoolDriver *self)
+{
+  const gint64 now = g_get_monotonic_time ();
+  CoprocProcessFigures figures;
+  guint64 max;
+
+  g_mutex_lock (&self->core->lock);
+  max = self->core->settings.max_memory_per_worker;
+  g_mutex_unlock (&self->core->lock);
+  if (max == 0 || now < self->weighed_at + WEIGH_INTERVAL)
+    return;
+  self->weighed_at = now;
+  coproc_process_figures_read (&figures, self->pid);
+  self->is_heavy = figures.rss > max;
 }
 
 /* Whether the worker has nothing more to do here, and none will follow it. (lock) */
@@ -366,7 +472,8 @@ has_served_its_time_locked (CoprocPoolDriver *self)
 {
   const CoprocPoolSettings *settings = &self->core->settings;
 
-  return settings->max_tasks_per_worker > 0 && self->n_tasks_of_worker >= settings->max_tasks_per_worker;
+  return self->is_heavy
+         || (settings->max_tasks_per_worker > 0 && self->n_tasks_of_worker >= settings->max_tasks_per_worker);
 }
 
 /* Idle for too long, where that matters: it leaves. (lock) */
@@ -420,13 +527,12 @@ serve (CoprocPoolDriver *self)
   while (!coproc_call_set_is_over (self->set))
     {
       Batch batch;
-      gint64 deadline, kill_at = -1;
-      gboolean more, was_idle, any_dropped;
+      gint64 deadline;
+      gboolean more, was_idle;
 
       g_mutex_lock (&core->lock);
       was_idle = self->line.length == 0;
       more = next_batch_locked (self, &batch, &deadline);
-      any_dropped = self->any_dropped;
       g_mutex_unlock (&core->lock);
       if (!more)
         return FALSE;
@@ -434,14 +540,10 @@ serve (CoprocPoolDriver *self)
         self->busy_since = g_get_monotonic_time ();
       if (batch.n > 0 && !send_batch (self, &batch))
         continue;
-      if (any_dropped)
-        kill_at = tell_dropped (self);
-      if (kill_at >= 0 && g_get_monotonic_time () >= kill_at)
+      if (!tend (self, &deadline))
         return TRUE;
-      if (kill_at >= 0)
-        deadline = kill_at;
-      collect (self, deadline);
-      drain_others (self);
+      if (collect (self, deadline) > 0)
+        weigh (self);
     }
   return FALSE;
 }
@@ -459,17 +561,15 @@ end_worker (CoprocPoolDriver *self, gboolean kill)
   if (self->idle)
     g_queue_unlink (&core->idle, &self->idle_link);
   self->idle = FALSE;
-  grace = coproc_pool_core_is_ending_locked (core) ? core->stop_grace : G_USEC_PER_SEC;
+  self->state = COPROC_WORKER_STATE_STOPPING;
+  grace = coproc_pool_core_is_ending_locked (core) ? core->stop_grace : COPROC_DEFAULT_GRACE_US;
   g_mutex_unlock (&core->lock);
 
   /* A thread that does not end is left alone. */
   if (!coproc_worker_resource_stop (self->worker, kill ? 0 : grace, NULL))
     coproc_messenger_close (coproc_worker_resource_get_messenger (self->worker));
   while (!coproc_call_set_is_over (self->set))
-    {
-      collect (self, -1);
-      drain_others (self);
-    }
+    collect (self, -1);
   while (collect (self, 0) > 0)
     ;
 
@@ -477,7 +577,7 @@ end_worker (CoprocPoolDriver *self, gboolean kill)
   set = g_steal_pointer (&self->set);
   pid = self->pid;
   self->pid = 0;
-  self->alive = FALSE;
+  self->state = COPROC_WORKER_STATE_EXITED;
   g_mutex_unlock (&core->lock);
   coproc_call_set_free (set);
   coproc_pool_events_tell_exited (core->events, pid, coproc_worker_resource_get_exit_status (self->worker),
@@ -485,6 +585,22 @@ end_worker (CoprocPoolDriver *self, gboolean kill)
 }
 
 /* --- the thread --- */
+
+CoprocPoolDriver *
+coproc_pool_driver_ref (CoprocPoolDriver *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+coproc_pool_driver_unref (CoprocPoolDriver *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  coproc_pool_core_unref (self->core);
+  g_free (self);
+}
 
 /* Waits @delay before the next worker, unless the driver is to leave. (lock) */
 static void
@@ -530,6 +646,7 @@ start_worker (CoprocPoolDriver *self)
   gboolean started = FALSE;
 
   g_mutex_lock (&core->lock);
+  self->state = COPROC_WORKER_STATE_STARTING;
   starting = g_object_ref (core->starting);
   arguments = core->arguments != NULL ? g_variant_ref (core->arguments) : NULL;
   g_mutex_unlock (&core->lock);
@@ -543,13 +660,15 @@ start_worker (CoprocPoolDriver *self)
     {
       self->set = coproc_call_set_new (coproc_worker_resource_get_messenger (self->worker));
       self->pid = coproc_worker_resource_get_pid (self->worker);
-      self->alive = TRUE;
+      self->state = COPROC_WORKER_STATE_RUNNING;
+      self->is_heavy = FALSE;
       self->pace = (CoprocPace) { 0 };
       self->n_tasks_of_worker = 0;
       coproc_pool_core_worker_started_locked (core, self);
     }
   else if (!is_to_leave_locked (self))
     {
+      self->state = COPROC_WORKER_STATE_FAILED;
       if (core->state == COPROC_WORKER_STATE_STARTING)
         coproc_pool_core_fail_locked (core, g_steal_pointer (&error));
       else
@@ -569,7 +688,7 @@ note_end (CoprocPoolDriver *self)
   if (self->n_tasks_of_worker > 0 || is_to_leave_locked (self))
     core->n_fruitless = 0;
   else
-    note_fruitless_locked (self, NULL);
+    note_fruitless_locked (self, self->complaint);
   g_mutex_unlock (&core->lock);
 }
 
@@ -594,6 +713,7 @@ driver_run (gpointer data)
           end_worker (self, serve (self));
           note_end (self);
         }
+      g_clear_error (&self->complaint);
       g_clear_object (&self->worker);
     }
 
@@ -601,8 +721,7 @@ driver_run (gpointer data)
   coproc_pool_core_driver_left_locked (core, self);
   g_mutex_unlock (&core->lock);
   coproc_pool_core_sweep (core);
-  g_free (self);
-  coproc_pool_core_unref (core);
+  coproc_pool_driver_unref (self);
   return NULL;
 }
 
@@ -612,6 +731,7 @@ coproc_pool_driver_start_locked (CoprocPoolCore *core, gboolean counted, GError 
   CoprocPoolDriver *self = g_new0 (CoprocPoolDriver, 1);
   GThread *thread;
 
+  g_atomic_ref_count_init (&self->ref_count);
   self->core = coproc_pool_core_ref (core);
   self->number = ++core->last_number;
   self->counted = counted;
@@ -622,10 +742,10 @@ coproc_pool_driver_start_locked (CoprocPoolCore *core, gboolean counted, GError 
   if (thread == NULL)
     {
       g_ptr_array_remove_fast (core->drivers, self);
-      coproc_pool_core_unref (core);
-      g_free (self);
+      coproc_pool_driver_unref (self);
       return FALSE;
     }
+  coproc_pool_events_tell_driver (core->events, self, TRUE);
   g_thread_unref (thread);
   return TRUE;
 }

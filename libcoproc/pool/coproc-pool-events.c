@@ -4,7 +4,7 @@
  * What happens in a pool, on its way from the drivers to the application: the state and the ends of workers in order
  * and at once, the progress at a bounded rate.
  */
-#include "pool/coproc-pool-private.h"
+#include "pool/coproc-worker-pool-private.h"
 
 #define PROGRESS_INTERVAL (G_USEC_PER_SEC / 10)
 #define MAX_EXITS 1024     /* ends that are not told yet; where the context does not run the oldest are forgotten */
@@ -15,6 +15,12 @@ typedef struct
   int status;
   int signum;
 } Exit;
+
+typedef struct
+{
+  CoprocPoolDriver *driver; /* (owned) */
+  gboolean there;
+} Change;
 
 struct _CoprocPoolEvents
 {
@@ -27,8 +33,10 @@ struct _CoprocPoolEvents
   GMutex lock;
   gboolean state_changed;  /* (mutex lock) */
   GQueue exits;            /* (mutex lock) Exit */
+  GQueue changes;          /* (mutex lock) Change: of the drivers */
   gint64 told_at;          /* (mutex lock) when progress was told last, monotonic */
   gint64 ready_at;         /* (mutex lock) when the source is ready, -1: not */
+  gboolean muted;          /* (mutex lock) */
 };
 
 /* Makes the source ready at @when, or before. */
@@ -39,6 +47,44 @@ schedule_locked (CoprocPoolEvents *self, gint64 when)
     return;
   self->ready_at = when;
   g_source_set_ready_time (self->source, when);
+}
+
+static void
+change_free (Change *change)
+{
+  coproc_pool_driver_unref (change->driver);
+  g_free (change);
+}
+
+static void
+tell_changes (CoprocPoolEvents *self, GObject *pool)
+{
+  for (;;)
+    {
+      Change *change;
+
+      g_mutex_lock (&self->lock);
+      change = g_queue_pop_head (&self->changes);
+      g_mutex_unlock (&self->lock);
+      if (change == NULL)
+        return;
+      coproc_worker_pool_tell_driver (COPROC_WORKER_POOL (pool), change->driver, change->there);
+      change_free (change);
+    }
+}
+
+static void
+tell_progress (GObject *pool)
+{
+  GListModel *workers = coproc_worker_pool_get_workers (COPROC_WORKER_POOL (pool));
+
+  for (guint i = 0; i < g_list_model_get_n_items (workers); i++)
+    {
+      g_autoptr (CoprocPoolWorker) worker = g_list_model_get_item (workers, i);
+
+      coproc_pool_worker_refresh (worker);
+    }
+  g_signal_emit_by_name (pool, "progress");
 }
 
 static void
@@ -93,11 +139,12 @@ on_events (gpointer user_data)
   if (pool == NULL)
     return G_SOURCE_CONTINUE;
 
+  tell_changes (self, pool);
   tell_exits (self, pool);
   if (state_changed)
     g_object_notify (pool, "state");
   if (take_progress (self))
-    g_signal_emit_by_name (pool, "progress");
+    tell_progress (pool);
   return G_SOURCE_CONTINUE;
 }
 
@@ -142,6 +189,7 @@ coproc_pool_events_unref (CoprocPoolEvents *self)
 
   g_source_unref (self->source);
   g_queue_clear_full (&self->exits, g_free);
+  g_queue_clear_full (&self->changes, (GDestroyNotify) change_free);
   g_weak_ref_clear (&self->pool);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
@@ -151,6 +199,15 @@ coproc_pool_events_unref (CoprocPoolEvents *self)
 void
 coproc_pool_events_mute (CoprocPoolEvents *self)
 {
+  GQueue changes;
+
+  /* A driver that is to be told of keeps the core, which keeps this. */
+  g_mutex_lock (&self->lock);
+  self->muted = TRUE;
+  changes = self->changes;
+  g_queue_init (&self->changes);
+  g_mutex_unlock (&self->lock);
+  g_queue_clear_full (&changes, (GDestroyNotify) change_free);
   g_source_destroy (self->source);
 }
 
@@ -185,5 +242,19 @@ coproc_pool_events_tell_exited (CoprocPoolEvents *self, GPid pid, int status, in
   if (self->exits.length >= MAX_EXITS)
     g_free (g_queue_pop_head (&self->exits));
   g_queue_push_tail (&self->exits, exit);
+  schedule_locked (self, 0);
+}
+
+void
+coproc_pool_events_tell_driver (CoprocPoolEvents *self, CoprocPoolDriver *driver, gboolean there)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  Change *change;
+
+  if (self->muted)
+    return;
+  change = g_new (Change, 1);
+  *change = (Change) { coproc_pool_driver_ref (driver), there };
+  g_queue_push_tail (&self->changes, change);
   schedule_locked (self, 0);
 }

@@ -43,7 +43,8 @@ typedef struct
   guint n_tries;           /* how often it was sent */
   gint64 sent_at;          /* (driver) monotonic */
   gint64 dropped_at;       /* (lock) when its outcome became unwanted, 0: it is wanted */
-  gboolean told;           /* (driver) the worker knows that */
+  gboolean settled;        /* (driver) its job has an outcome, as its time was over */
+  gboolean told;           /* (driver) the worker knows that it is unwanted */
   GList link;              /* (lock) in its driver's line, or its job's */
   gpointer inputs[];       /* (owned) */
 } CoprocParcel;
@@ -232,10 +233,12 @@ gboolean        coproc_pool_core_is_ending_locked (CoprocPoolCore *self);
 
 /* --- coproc-pool-driver.c --- */
 
+/* Reference-counted: its thread has one, and who shows it. */
 struct _CoprocPoolDriver
 {
-  CoprocPoolCore *core;       /* (owned) */
-  guint number;               /* for messages */
+  gatomicrefcount ref_count;
+  CoprocPoolCore *core;       /* immutable (owned) */
+  guint number;               /* immutable; for messages */
 
   /* (lock) */
   CoprocCallSet *set;         /* (nullable) while the worker lives */
@@ -247,8 +250,8 @@ struct _CoprocPoolDriver
   GList idle_link;
   gint64 idle_since;          /* monotonic */
   gboolean retiring;          /* it is to leave when its line is empty */
+  CoprocWorkerState state;    /* of its worker */
   GPid pid;                   /* 0: none, or a thread */
-  gboolean alive;
   guint64 n_tasks;            /* done by all its workers */
 
   /* its thread's */
@@ -256,12 +259,29 @@ struct _CoprocPoolDriver
   CoprocPace pace;
   gint64 busy_since;          /* monotonic: since when, or since which outcome, the worker has had something to do */
   guint64 n_tasks_of_worker;
+  gint64 weighed_at;          /* monotonic: when the worker's memory was looked at */
+  GError *complaint;          /* (nullable) (owned) the last error that the worker has sent by itself */
+  gboolean is_heavy;          /* the worker has too much of it */
 };
+
+CoprocPoolDriver *coproc_pool_driver_ref   (CoprocPoolDriver *self);
+void            coproc_pool_driver_unref   (CoprocPoolDriver *self);
 
 /* Starts its thread. (lock) FALSE with error set: there can be none. */
 gboolean        coproc_pool_driver_start_locked (CoprocPoolCore *core, gboolean counted, GError **error);
 /* Lets it look at what has changed. (lock) */
 void            coproc_pool_driver_wake_locked (CoprocPoolDriver *self);
+
+/* --- coproc-process-figures.c --- */
+
+/* What the system knows of a process; all 0 where there is none. */
+typedef struct
+{
+  gint64 cpu_us;
+  guint64 rss;                /* bytes */
+} CoprocProcessFigures;
+
+void            coproc_process_figures_read (CoprocProcessFigures *figures, GPid pid);
 
 /* --- coproc-pool-events.c: what is told in the pool's context --- */
 
@@ -274,5 +294,7 @@ void            coproc_pool_events_mute    (CoprocPoolEvents *self);
 void            coproc_pool_events_tell_progress (CoprocPoolEvents *self);
 void            coproc_pool_events_tell_state (CoprocPoolEvents *self);
 void            coproc_pool_events_tell_exited (CoprocPoolEvents *self, GPid pid, int status, int signum);
+/* A driver has come, or is gone. */
+void            coproc_pool_events_tell_driver (CoprocPoolEvents *self, CoprocPoolDriver *driver, gboolean there);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pool/coproc-pool-private.h"
+#include "pool/coproc-pool-worker.h"
 #include "pool/coproc-worker-pool.h"
 
 G_BEGIN_DECLS
@@ -17,11 +18,22 @@ struct _CoprocWorkerPool
   CoprocWorkerResource *model; /* immutable after construction (owned) */
   CoprocPoolEvents *events;    /* immutable (owned) */
   CoprocPoolCore *core;        /* immutable after construction (owned) */
+  GListStore *workers;         /* (owned) CoprocPoolWorker; changed in the pool's context only */
 };
 
 /* A job of the pool; it has failed already where the pool takes none. (transfer full) @inputs, whose
  * array is the caller's; @more: others will be added. */
 CoprocPoolJob      *coproc_worker_pool_begin (CoprocWorkerPool *self, CoprocPoolJob *job, gpointer *inputs, gsize n_inputs, gboolean more);
+
+/* A driver has come, or is gone; in the pool's context. */
+void                coproc_worker_pool_tell_driver (CoprocWorkerPool *self, CoprocPoolDriver *driver, gboolean there);
+
+/* --- coproc-pool-worker.c --- */
+
+CoprocPoolWorker   *coproc_pool_worker_new   (CoprocPoolDriver *driver);
+CoprocPoolDriver   *coproc_pool_worker_get_driver (CoprocPoolWorker *self);
+/* Notifies what has changed since it did so last; in the pool's context. */
+void                coproc_pool_worker_refresh (CoprocPoolWorker *self);
 
 /* --- coproc-worker-pool-properties.c --- */
 

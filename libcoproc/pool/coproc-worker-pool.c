@@ -84,6 +84,7 @@ coproc_worker_pool_dispose (GObject *object)
   self->core->model = NULL;
   g_mutex_unlock (&self->core->model_lock);
   g_clear_object (&self->model);
+  g_list_store_remove_all (self->workers);
 
   G_OBJECT_CLASS (coproc_worker_pool_parent_class)->dispose (object);
 }
@@ -93,6 +94,7 @@ coproc_worker_pool_finalize (GObject *object)
 {
   CoprocWorkerPool *self = COPROC_WORKER_POOL (object);
 
+  g_object_unref (self->workers);
   coproc_pool_core_unref (self->core);
   coproc_pool_events_unref (self->events);
 
@@ -139,6 +141,7 @@ coproc_worker_pool_class_init (CoprocWorkerPoolClass *klass)
 static void
 coproc_worker_pool_init (CoprocWorkerPool *self)
 {
+  self->workers = g_list_store_new (COPROC_TYPE_POOL_WORKER);
   self->events = coproc_pool_events_new (G_OBJECT (self));
   self->core = coproc_pool_core_new (self->events);
   self->core->stop_grace = COPROC_DEFAULT_GRACE_US;
@@ -244,6 +247,53 @@ coproc_worker_pool_get_model (CoprocWorkerPool *self)
   g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
 
   return self->model;
+}
+
+/**
+ * coproc_worker_pool_get_workers:
+ * @self: a pool
+ *
+ * Gets the list of the pool's workers, such as a list widget can show.
+ *
+ * It changes in the thread-default [struct@GLib.MainContext] of the thread that made the pool, and only while that
+ * is iterated.
+ *
+ * Threads: the one of that context.
+ *
+ * Returns: (transfer none): a list of [class@Coproc.PoolWorker]
+ *
+ * Since: 1.0
+ */
+GListModel *
+coproc_worker_pool_get_workers (CoprocWorkerPool *self)
+{
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
+
+  return G_LIST_MODEL (self->workers);
+}
+
+void
+coproc_worker_pool_tell_driver (CoprocWorkerPool *self, CoprocPoolDriver *driver, gboolean there)
+{
+  if (there)
+    {
+      g_autoptr (CoprocPoolWorker) worker = coproc_pool_worker_new (driver);
+
+      coproc_pool_worker_refresh (worker);
+      g_list_store_append (self->workers, worker);
+      return;
+    }
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->workers)); i++)
+    {
+      g_autoptr (CoprocPoolWorker) worker = g_list_model_get_item (G_LIST_MODEL (self->workers), i);
+
+      if (coproc_pool_worker_get_driver (worker) == driver)
+        {
+          coproc_pool_worker_refresh (worker);
+          g_list_store_remove (self->workers, i);
+          return;
+        }
+    }
 }
 
 /* --- start --- */

@@ -10,6 +10,7 @@
 #endif
 
 #include <pool/coproc-map-operation.h>
+#include <pool/coproc-pool-worker.h>
 #include <worker/coproc-worker-resource.h>
 
 G_BEGIN_DECLS
@@ -30,6 +31,8 @@ CoprocWorkerPool     *coproc_worker_pool_new_for_model   (CoprocWorkerResource *
                                                           guint                 n_workers);
 COPROC_AVAILABLE_IN_1_0
 CoprocWorkerResource *coproc_worker_pool_get_model       (CoprocWorkerPool     *self);
+COPROC_AVAILABLE_IN_1_0
+GListModel           *coproc_worker_pool_get_workers     (CoprocWorkerPool     *self);
 
 COPROC_AVAILABLE_IN_1_0
 gboolean              coproc_worker_pool_start           (CoprocWorkerPool     *self,
