@@ -132,6 +132,21 @@ run_task (GVariant *input, GVariant *arguments, GCancellable *cancellable, GErro
   return get_result (want, value, arguments);
 }
 
+/* For benchmarks: keeps the processor busy for as many µs as the input, of type `ay`, begins with in eight bytes of
+ * little-endian order, and gives it back. */
+static GVariant *
+spin_task (GVariant *input, GVariant *arguments, GCancellable *cancellable, GError **error)
+{
+  const gint64 begin = g_get_monotonic_time ();
+  gint64 us = 0;
+
+  if (g_variant_get_size (input) >= sizeof us)
+    memcpy (&us, g_variant_get_data (input), sizeof us);
+  while (us > 0 && g_get_monotonic_time () - begin < us)
+    ;
+  return g_variant_ref (input);
+}
+
 /* A worker that talks: messages before and after each reply, and an error in between. */
 static gboolean
 chatty_run (CoprocMessenger *messenger, GVariant *arguments, GError **error)
@@ -166,5 +181,6 @@ COPROC_DEFINE_PLUGIN ("tasks",
                       "1.0",
                       "Tasks that do as they are told",
                       COPROC_TASK ("run", run_task, "does what its input says"),
+                      COPROC_TASK ("spin", spin_task, "is busy for as long as its input says"),
                       COPROC_ENTRY_POINT ("chatty", chatty_run, "squares numbers and talks about it"),
                       COPROC_ENTRY_POINT ("refuse", refuse_run, "ends at once"))
