@@ -41,6 +41,8 @@ void           coproc_call_set_cancel    (CoprocCallSet *self, CoprocSetCall *ca
 void           coproc_call_set_interrupt (CoprocCallSet *self);
 /* Whether the connection has ended. Every call is done then. */
 gboolean       coproc_call_set_is_over   (CoprocCallSet *self);
+/* Whether the peer has said TRUE for @feature in its greeting. */
+gboolean       coproc_call_set_peer_has  (CoprocCallSet *self, const char *feature);
 /* Whether messages that are no replies wait to be received. */
 gboolean       coproc_call_set_has_others (CoprocCallSet *self);
 

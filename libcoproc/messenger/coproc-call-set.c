@@ -172,3 +172,13 @@ coproc_call_set_has_others (CoprocCallSet *self)
 
   return has_others_locked (self);
 }
+
+gboolean
+coproc_call_set_peer_has (CoprocCallSet *self, const char *feature)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->endpoint->lock);
+  gboolean has = FALSE;
+
+  return self->endpoint->peer_hello != NULL && g_variant_lookup (self->endpoint->peer_hello, feature, "b", &has)
+         && has;
+}

@@ -6,10 +6,10 @@
 #include "pool/coproc-worker-pool-private.h"
 
 #include "coproc-error.h"
+#include "worker/coproc-chunk-private.h"
 #include "worker/coproc-worker-resource-private.h"
 
 #define MAX_BATCH 256          /* messages sent, or outcomes taken, at once */
-#define MAX_BYTES_AHEAD (1 << 20) /* payload that a worker may have besides what it works on */
 #define FIRST_DELAY (G_USEC_PER_SEC / 10)
 #define MAX_DELAY (5 * G_USEC_PER_SEC)
 #define MAX_FRUITLESS 5        /* workers in a row that end without having done anything, for each that there are */
@@ -42,34 +42,41 @@ coproc_pool_driver_wake_locked (CoprocPoolDriver *self)
 
 /* --- out --- */
 
-static GVariant *
-input_payload (CoprocPoolJob *job, gpointer input)
-{
-  return g_variant_ref (job->as_messages ? coproc_message_get_payload (input) : input);
-}
-
-/* Fills the message of @parcel in. */
-static void
-pack (CoprocParcel *parcel)
-{
-  CoprocPoolJob *job = parcel->job;
-
-  if (parcel->call.payload == NULL)
-    parcel->call.payload = input_payload (job, parcel->inputs[0]);
-  parcel->call.channel = job->as_messages ? coproc_message_get_channel (parcel->inputs[0]) : NULL;
-  parcel->call.priority = job->priority;
-}
-
-/* How many more messages the worker should have. (lock) */
+/* How many inputs of @job should go into the worker's next message. (lock) */
 static guint
-get_room_locked (CoprocPoolDriver *self)
+get_chunk_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint share)
 {
-  guint window = coproc_pace_get_window (&self->pace, 1);
-  CoprocPoolCore *core = self->core;
+  guint chunk = job->chunk_size > 0 ? MIN (job->chunk_size, COPROC_MAX_CHUNK)
+                                    : MIN (coproc_pace_get_chunk (&self->pace), MAX (share, 1));
 
-  if (core->settings.max_tasks_per_worker > 0)
-    window = (guint) MIN (window, core->settings.max_tasks_per_worker - self->n_tasks_of_worker);
-  return window - MIN (window, self->line.length);
+  return self->takes_chunks ? MIN (chunk, job->max_chunk) : 1;
+}
+
+/* How many more inputs the worker may have before its time is over. (lock) */
+static guint64
+get_rest_locked (CoprocPoolDriver *self)
+{
+  const guint64 max = self->core->settings.max_tasks_per_worker;
+  const guint64 n = self->n_tasks_of_worker + self->n_items;
+
+  return max == 0 ? G_MAXUINT64 : max - MIN (n, max);
+}
+
+/* Puts the next parcel of @job, of at most @max inputs, into the line. (lock) */
+static CoprocParcel *
+take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max)
+{
+  CoprocPoolQueue *queue = &self->core->queue;
+  CoprocParcel *parcel = coproc_pool_job_take_locked (job, max);
+
+  /* Behind the others, if there is more of it. */
+  coproc_pool_queue_remove (queue, job);
+  if (job->n_queued > 0)
+    coproc_pool_queue_add (queue, job);
+  g_queue_push_tail_link (&self->line, &parcel->link);
+  self->n_items += parcel->n;
+  parcel->n_tries++;
+  return parcel;
 }
 
 /* Takes what the worker should have next out of the queue. (lock) */
@@ -77,26 +84,23 @@ static void
 take_batch_locked (CoprocPoolDriver *self, Batch *batch)
 {
   CoprocPoolCore *core = self->core;
-  guint room = get_room_locked (self);
+  guint share = coproc_pool_share (core->n_queued, core->drivers->len, self->line.length == 0);
   CoprocPoolJob *job;
 
   batch->n = 0;
   if (coproc_pool_core_is_ending_locked (core) || self->retiring)
     return;
-  room = MIN (room, coproc_pool_share (core->n_queued, core->drivers->len, self->line.length == 0));
-  room = MIN (room, MAX_BATCH);
-  while (batch->n < room && (job = coproc_pool_queue_peek (&core->queue)) != NULL)
+  while (batch->n < MAX_BATCH && share > 0 && (job = coproc_pool_queue_peek (&core->queue)) != NULL)
     {
-      CoprocParcel *parcel = coproc_pool_job_take_locked (job, 1);
+      const guint chunk = get_chunk_locked (self, job, share);
+      const guint64 rest = get_rest_locked (self);
+      CoprocParcel *parcel;
 
-      /* Behind the others, if there is more of it. */
-      coproc_pool_queue_remove (&core->queue, job);
-      if (job->n_queued > 0)
-        coproc_pool_queue_add (&core->queue, job);
-      g_queue_push_tail_link (&self->line, &parcel->link);
-      self->n_items += parcel->n;
-      parcel->n_tries++;
+      if (rest == 0 || self->line.length >= coproc_pace_get_window (&self->pace, chunk))
+        return;
+      parcel = take_parcel_locked (self, job, (guint) MIN (chunk, rest));
       batch->calls[batch->n++] = &parcel->call;
+      share -= MIN (share, parcel->n);
     }
 }
 
@@ -162,24 +166,59 @@ send_run (CoprocPoolDriver *self, CoprocSetCall **calls, guint n)
     send_run (self, calls + i, 1);
 }
 
+/* @parcel goes back to its job, to be sent in parts. */
+static void
+split_parcel (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  CoprocPoolCore *core = self->core;
+
+  g_mutex_lock (&core->lock);
+  g_queue_unlink (&self->line, &parcel->link);
+  self->n_items -= parcel->n;
+  coproc_pool_job_split_locked (parcel->job, parcel);
+  if (!parcel->job->over)
+    coproc_pool_core_offer_locked (core, parcel->job);
+  g_mutex_unlock (&core->lock);
+  coproc_pool_core_sweep (core);
+}
+
+/* Fills the messages in; those that there cannot be leave the batch. */
+static void
+pack_batch (CoprocPoolDriver *self, Batch *batch)
+{
+  const gint64 now = g_get_monotonic_time ();
+  guint n = 0;
+
+  for (guint i = 0; i < batch->n; i++)
+    {
+      CoprocParcel *parcel = parcel_of (batch->calls[i]);
+
+      parcel->sent_at = now;
+      if (coproc_parcel_pack (parcel))
+        batch->calls[n++] = &parcel->call;
+      else
+        split_parcel (self, parcel);
+    }
+  batch->n = n;
+}
+
 /* Returns: FALSE when nothing is under way, as nothing of it could be sent */
 static gboolean
 send_batch (CoprocPoolDriver *self, Batch *batch)
 {
-  const gint64 now = g_get_monotonic_time ();
   guint begin = 0;
 
+  pack_batch (self, batch);
   for (guint i = 0; i < batch->n; i++)
     {
-      pack (parcel_of (batch->calls[i]));
-      parcel_of (batch->calls[i])->sent_at = now;
       if (g_strcmp0 (batch->calls[i]->channel, batch->calls[begin]->channel) != 0)
         {
           send_run (self, batch->calls + begin, i - begin);
           begin = i;
         }
     }
-  send_run (self, batch->calls + begin, batch->n - begin);
+  if (batch->n > 0)
+    send_run (self, batch->calls + begin, batch->n - begin);
   return self->line.length > 0; /* only this thread changes that */
 }
 
@@ -207,18 +246,27 @@ replace_closed (CoprocPoolDriver *self, GError **error)
   *error = g_error_copy (self->complaint);
 }
 
-static CoprocOutcome
+/* Turns what a call has come to into outcomes. */
+static void
 unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
-  CoprocCall *call = &parcel->call.call;
-  CoprocOutcome outcome = { .index = parcel->first, .error = g_steal_pointer (&call->error) };
-  CoprocMessage *reply = g_steal_pointer (&call->reply);
+  if (parcel->call.call.error != NULL)
+    replace_closed (self, &parcel->call.call.error);
+  coproc_parcel_unpack (parcel);
+  for (guint i = 0; i < parcel->n; i++)
+    prefix_item (self, parcel->job, &parcel->outcomes[i]);
+}
 
-  if (reply != NULL)
-    outcome.value = parcel->job->as_messages ? (gpointer) reply : coproc_message_take_payload (reply);
-  replace_closed (self, &outcome.error);
-  prefix_item (self, parcel->job, &outcome);
-  return outcome;
+/* Gives the outcomes of @parcel to its job. (lock) */
+static void
+settle_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  g_queue_unlink (&self->line, &parcel->link);
+  self->n_items -= parcel->n;
+  self->n_tasks += parcel->n;
+  for (guint i = 0; i < parcel->n && !parcel->settled; i++)
+    if (coproc_pool_job_settle_locked (parcel->job, &parcel->outcomes[i]))
+      parcel->outcomes[i] = (CoprocOutcome) { 0 };
 }
 
 /* Whether @parcel may be sent to another worker, its own having ended. (lock) */
@@ -264,35 +312,24 @@ return_parcels (CoprocPoolDriver *self, Batch *batch)
 static void
 settle_batch (CoprocPoolDriver *self, Batch *batch)
 {
-  CoprocOutcome outcomes[MAX_BATCH];
   CoprocPoolCore *core = self->core;
 
   for (guint i = 0; i < batch->n; i++)
-    outcomes[i] = unpack (self, parcel_of (batch->calls[i]));
+    unpack (self, parcel_of (batch->calls[i]));
 
   g_mutex_lock (&core->lock);
   for (guint i = 0; i < batch->n; i++)
     {
       CoprocParcel *parcel = parcel_of (batch->calls[i]);
 
-      g_queue_unlink (&self->line, &parcel->link);
-      self->n_items -= parcel->n;
-      if (!parcel->settled && coproc_pool_job_settle_locked (parcel->job, &outcomes[i]))
-        outcomes[i] = (CoprocOutcome) { 0 };
+      settle_parcel_locked (self, parcel);
       if (i + 1 == batch->n || parcel_of (batch->calls[i + 1])->job != parcel->job)
         coproc_pool_job_wake_locked (parcel->job);
     }
-  self->n_tasks += batch->n;
   g_mutex_unlock (&core->lock);
 
   for (guint i = 0; i < batch->n; i++)
-    {
-      CoprocParcel *parcel = parcel_of (batch->calls[i]);
-
-      g_clear_pointer (&outcomes[i].value, parcel->job->results.free_value);
-      g_clear_error (&outcomes[i].error);
-      coproc_parcel_free (parcel);
-    }
+    coproc_parcel_free (parcel_of (batch->calls[i]));
   coproc_pool_core_sweep (core);
   coproc_pool_events_tell_progress (core->events);
 }
@@ -333,9 +370,13 @@ collect (CoprocPoolDriver *self, gint64 deadline)
     {
       const gint64 now = g_get_monotonic_time ();
 
-      coproc_pace_note (&self->pace, now - self->busy_since, n, n);
+      guint n_items = 0;
+
+      for (guint i = 0; i < n; i++)
+        n_items += parcel_of (batch.calls[i])->n;
+      coproc_pace_note (&self->pace, now - self->busy_since, n_items, n);
       self->busy_since = now;
-      self->n_tasks_of_worker += n;
+      self->n_tasks_of_worker += n_items;
     }
   settle_batch (self, &batch);
   return n;
@@ -660,6 +701,7 @@ start_worker (CoprocPoolDriver *self)
     {
       self->set = coproc_call_set_new (coproc_worker_resource_get_messenger (self->worker));
       self->pid = coproc_worker_resource_get_pid (self->worker);
+      self->takes_chunks = coproc_call_set_peer_has (self->set, COPROC_CHUNK_FEATURE);
       self->state = COPROC_WORKER_STATE_RUNNING;
       self->is_heavy = FALSE;
       self->pace = (CoprocPace) { 0 };

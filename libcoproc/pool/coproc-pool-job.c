@@ -8,27 +8,6 @@
 
 /* --- life --- */
 
-static void
-free_value (CoprocPoolJob *self, gpointer value)
-{
-  if (self->as_messages)
-    coproc_message_unref (value);
-  else
-    g_variant_unref (value);
-}
-
-void
-coproc_parcel_free (CoprocParcel *self)
-{
-  for (guint i = 0; i < self->n; i++)
-    free_value (self->job, self->inputs[i]);
-  g_clear_pointer (&self->call.payload, g_variant_unref);
-  g_clear_pointer (&self->call.call.reply, coproc_message_unref);
-  g_clear_error (&self->call.call.error);
-  coproc_pool_job_unref (self->job);
-  g_free (self);
-}
-
 CoprocPoolJob *
 coproc_pool_job_new (CoprocPoolCore  *core,
                      gboolean         ordered,
@@ -43,6 +22,7 @@ coproc_pool_job_new (CoprocPoolCore  *core,
   self->as_messages = as_messages;
   self->priority = priority;
   self->chunk_size = chunk_size;
+  self->max_chunk = as_messages ? 1 : G_MAXUINT;
   self->began_at = g_get_monotonic_time ();
   g_queue_init (&self->returned);
   g_queue_init (&self->waits);
@@ -68,7 +48,7 @@ coproc_pool_job_unref (CoprocPoolJob *self)
 
   g_assert (!self->queued && self->waits.length == 0 && self->returned.length == 0);
   for (gsize i = self->next; i < self->n_inputs; i++)
-    free_value (self, self->inputs[i]);
+    self->results.free_value (self->inputs[i]);
   g_free (self->inputs);
   coproc_results_clear (&self->results);
   g_clear_error (&self->failure);
@@ -123,12 +103,7 @@ coproc_pool_job_take_locked (CoprocPoolJob *self, guint max)
       const guint n = (guint) MIN (max, self->n_inputs - self->next);
 
       g_assert (n > 0);
-      parcel = g_malloc0 (sizeof *parcel + n * sizeof (gpointer));
-      parcel->job = coproc_pool_job_ref (self);
-      parcel->first = self->base + self->next;
-      parcel->n = n;
-      parcel->link.data = parcel;
-      memcpy (parcel->inputs, self->inputs + self->next, n * sizeof (gpointer));
+      parcel = coproc_parcel_new (self, self->base + self->next, self->inputs + self->next, n);
       self->next += n;
     }
   self->n_queued -= parcel->n;
@@ -151,6 +126,26 @@ coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel)
   g_queue_push_tail_link (&self->returned, &parcel->link);
   self->n_queued += parcel->n;
   self->core->n_queued += parcel->n;
+}
+
+void
+coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel)
+{
+  self->max_chunk = MAX (parcel->n / 2, 1);
+  for (guint i = 0; i < parcel->n && !self->over; i++)
+    {
+      CoprocParcel *part = coproc_parcel_new (self, parcel->first + i, &parcel->inputs[i], 1);
+
+      parcel->inputs[i] = NULL;
+      part->n_tries = parcel->n_tries - 1;
+      coproc_pool_job_return_locked (self, part);
+    }
+  if (self->over)
+    {
+      self->n_out -= parcel->n;
+      self->core->n_out -= parcel->n;
+    }
+  g_queue_push_tail_link (&self->core->spent, &parcel->link);
 }
 
 /* --- outcomes --- */

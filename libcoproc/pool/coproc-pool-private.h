@@ -46,8 +46,20 @@ typedef struct
   gboolean settled;        /* (driver) its job has an outcome, as its time was over */
   gboolean told;           /* (driver) the worker knows that it is unwanted */
   GList link;              /* (lock) in its driver's line, or its job's */
-  gpointer inputs[];       /* (owned) */
+  CoprocOutcome *outcomes; /* (nullable) (owned) of its inputs; empty once they are its job's */
+  gpointer inputs[];       /* (nullable) (owned) */
 } CoprocParcel;
+
+/* --- coproc-pool-parcel.c --- */
+
+/* (transfer full) the @n inputs, whose array is the caller's. */
+CoprocParcel  *coproc_parcel_new           (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint n);
+/* Without the lock. */
+void           coproc_parcel_free          (CoprocParcel *self);
+/* Fills in the message that it is sent as. FALSE: its inputs do not go into one. */
+gboolean       coproc_parcel_pack          (CoprocParcel *self);
+/* Turns what its call has come to into outcomes. */
+void           coproc_parcel_unpack        (CoprocParcel *self);
 
 /* --- coproc-pool-job.c --- */
 
@@ -70,6 +82,7 @@ struct _CoprocPoolJob
   gsize size;              /* what inputs has room for */
   gsize next;
   guint64 base;            /* the index of inputs[0] */
+  guint max_chunk;         /* inputs that go into one message */
   GQueue returned;         /* CoprocParcel: to be sent again */
   gsize n_queued;          /* inputs in both */
   gsize n_out;             /* inputs under way */
@@ -101,6 +114,8 @@ void           coproc_pool_job_add_locked  (CoprocPoolJob *self, gpointer *input
 CoprocParcel  *coproc_pool_job_take_locked (CoprocPoolJob *self, guint max);
 /* @parcel (transfer full) is to be sent again. (lock) */
 void           coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel);
+/* @parcel (transfer full), whose inputs do not go into one message, is to be sent in several. (lock) */
+void           coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel);
 /* What has become of one input. (lock) Takes what is in @outcome unless it returns FALSE: nobody wants it. */
 gboolean       coproc_pool_job_settle_locked (CoprocPoolJob *self, CoprocOutcome *outcome);
 /* Wakes those who wait and may go on. (lock) */
@@ -113,7 +128,6 @@ void           coproc_pool_job_give_up_locked (CoprocPoolJob *self, GError *fail
 void           coproc_pool_job_give_up     (CoprocPoolJob *self, GError *failure);
 /* The same, also when it has nothing to do. (lock) */
 void           coproc_pool_job_fail_locked (CoprocPoolJob *self, GError *failure);
-void           coproc_parcel_free          (CoprocParcel *self);
 
 /* Waits for the next outcome: TRUE. FALSE with error set: it failed as a whole, or @cancellable; without: nothing
  * more comes. */
@@ -257,6 +271,7 @@ struct _CoprocPoolDriver
   /* its thread's */
   CoprocWorkerResource *worker;
   CoprocPace pace;
+  gboolean takes_chunks;      /* its worker does */
   gint64 busy_since;          /* monotonic: since when, or since which outcome, the worker has had something to do */
   guint64 n_tasks_of_worker;
   gint64 weighed_at;          /* monotonic: when the worker's memory was looked at */

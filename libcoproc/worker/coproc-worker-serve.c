@@ -8,34 +8,62 @@
 
 #include "coproc-error.h"
 #include "messenger/coproc-messenger-private.h"
+#include "worker/coproc-chunk-private.h"
 #include "worker/coproc-plugin-loader-private.h"
 
 /* --- the loop around a task --- */
 
-/* The result of a task, or why there is none: FALSE <=> error set. */
+/* The result of a task, or why there is none: NULL <=> error set. */
 static GVariant *
 call_task (const CoprocPluginEntry *entry,
            GVariant *arguments,
-           CoprocMessenger *messenger,
-           CoprocMessage *message,
+           GVariant *input,
+           GCancellable *cancellable,
            GError **error)
 {
-  g_autoptr (GCancellable) cancellable = NULL;
-  GVariant *result;
+  g_autoptr (GError) local_error = NULL;
+  GVariant *result = entry->task (input, arguments, cancellable, &local_error);
 
-  if (coproc_message_get_kind (message) == COPROC_MESSAGE_KIND_REQUEST)
-    cancellable = coproc_messenger_dup_request_cancellable (messenger, message);
-  if (cancellable == NULL)
-    cancellable = g_cancellable_new ();
-
-  result = entry->task (coproc_message_get_payload (message), arguments, cancellable, error);
   if (result != NULL)
     return g_variant_take_ref (result);
 
-  if (error != NULL && *error == NULL)
+  if (local_error != NULL)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  else
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_HANDLER, "Task '%s' failed without an error",
                  entry->name);
   return NULL;
+}
+
+/* The results of a chunk of inputs, as a chunk. */
+static GVariant *
+call_for_chunk (const CoprocPluginEntry *entry,
+                GVariant *arguments,
+                GVariant *chunk,
+                GCancellable *cancellable,
+                GError **error)
+{
+  const guint n = coproc_chunk_count (chunk);
+  g_autofree CoprocChunkItem *items = g_new (CoprocChunkItem, n);
+  GVariant *results;
+
+  if (!coproc_chunk_unpack (chunk, items, n, error))
+    return NULL;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) input = g_steal_pointer (&items[i].value);
+
+      /* A host that sends errors as inputs gets them back. */
+      if (input == NULL || g_cancellable_set_error_if_cancelled (cancellable, &items[i].error))
+        continue;
+      items[i].value = call_task (entry, arguments, input, cancellable, &items[i].error);
+      if (items[i].value != NULL && !coproc_chunk_can_hold (items[i].value, &items[i].error))
+        g_clear_pointer (&items[i].value, g_variant_unref);
+    }
+  results = coproc_chunk_pack (items, n);
+  for (guint i = 0; i < n; i++)
+    coproc_chunk_item_clear (&items[i]);
+  return results;
 }
 
 /* Answers one message. What cannot be sent because the host is gone is told by the next receive. */
@@ -46,16 +74,21 @@ serve_message (const CoprocPluginEntry *entry,
                CoprocMessage *message)
 {
   gboolean is_request = coproc_message_get_kind (message) == COPROC_MESSAGE_KIND_REQUEST;
+  gboolean is_chunk = is_request && g_strcmp0 (coproc_message_get_channel (message), COPROC_CHUNK_CHANNEL) == 0;
+  GVariant *input = coproc_message_get_payload (message);
+  g_autoptr (GCancellable) cancellable = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) result = call_task (entry, arguments, messenger, message, &error);
+  g_autoptr (GVariant) result = NULL;
 
-  if (result != NULL)
-    {
-      g_clear_error (&error);
-      if (!is_request || coproc_messenger_reply (messenger, message, result, &error))
-        return;
-    }
+  if (is_request)
+    cancellable = coproc_messenger_dup_request_cancellable (messenger, message);
+  if (cancellable == NULL)
+    cancellable = g_cancellable_new ();
+  result = is_chunk ? call_for_chunk (entry, arguments, input, cancellable, &error)
+                    : call_task (entry, arguments, input, cancellable, &error);
 
+  if (result != NULL && (!is_request || coproc_messenger_reply (messenger, message, result, &error)))
+    return;
   if (is_request)
     coproc_messenger_reply_error (messenger, message, error, NULL);
   else
@@ -98,7 +131,7 @@ run_task (const CoprocPluginEntry *entry,
 /* --- a worker --- */
 
 static gboolean
-greet_host (CoprocMessenger *messenger, const char *plugin, GError **error)
+greet_host (CoprocMessenger *messenger, const char *plugin, gboolean is_task, GError **error)
 {
   GVariantDict extra;
 
@@ -106,6 +139,8 @@ greet_host (CoprocMessenger *messenger, const char *plugin, GError **error)
   g_variant_dict_insert (&extra, "abi", "u", COPROC_PLUGIN_ABI);
   if (plugin != NULL)
     g_variant_dict_insert (&extra, "plugin", "s", plugin);
+  if (is_task)
+    g_variant_dict_insert (&extra, COPROC_CHUNK_FEATURE, "b", TRUE);
 
   return coproc_messenger_send_hello (messenger, g_variant_dict_end (&extra), error);
 }
@@ -160,7 +195,7 @@ coproc_worker_serve_plugin (const char       *plugin_name,
 
   if (plugin != NULL)
     entry = coproc_loaded_plugin_find (plugin, entry_point, error);
-  if (entry != NULL && greet_host (messenger, plugin->descriptor->name, error))
+  if (entry != NULL && greet_host (messenger, plugin->descriptor->name, entry->task != NULL, error))
     run_entry (entry, messenger, arguments, error);
 }
 
@@ -174,7 +209,7 @@ coproc_worker_serve_function (CoprocWorkerFunc   function,
   GError *local_error = NULL;
   gboolean done;
 
-  if (!greet_host (messenger, NULL, error))
+  if (!greet_host (messenger, NULL, FALSE, error))
     return;
   done = function (messenger, arguments, user_data, &local_error);
   end_entry (done, local_error, messenger, "function", error);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * A parcel: inputs on their way out, outcomes on their way in.
+ */
+#include "pool/coproc-pool-private.h"
+
+#include "coproc-error.h"
+#include "messenger/coproc-message-private.h"
+#include "worker/coproc-chunk-private.h"
+
+#define MAX_CHUNK_BYTES (256 << 10) /* in chunks that the pool makes: more gains nothing */
+
+/* (transfer full) @inputs */
+CoprocParcel *
+coproc_parcel_new (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint n)
+{
+  CoprocParcel *self = g_malloc0 (sizeof *self + n * sizeof (gpointer));
+
+  self->job = coproc_pool_job_ref (job);
+  self->first = first;
+  self->n = n;
+  self->link.data = self;
+  memcpy (self->inputs, inputs, n * sizeof (gpointer));
+  return self;
+}
+
+void
+coproc_parcel_free (CoprocParcel *self)
+{
+  const GDestroyNotify free_value = self->job->results.free_value;
+
+  for (guint i = 0; i < self->n; i++)
+    {
+      g_clear_pointer (&self->inputs[i], free_value);
+      if (self->outcomes == NULL)
+        continue;
+      g_clear_pointer (&self->outcomes[i].value, free_value);
+      g_clear_error (&self->outcomes[i].error);
+    }
+  g_free (self->outcomes);
+  g_clear_pointer (&self->call.payload, g_variant_unref);
+  g_clear_pointer (&self->call.call.reply, coproc_message_unref);
+  g_clear_error (&self->call.call.error);
+  coproc_pool_job_unref (self->job);
+  g_free (self);
+}
+
+/* --- out --- */
+
+static GVariant *
+pack_chunk (CoprocParcel *self)
+{
+  g_autofree CoprocChunkItem *items = g_new0 (CoprocChunkItem, self->n);
+  gsize size = 0;
+
+  for (guint i = 0; i < self->n; i++)
+    {
+      items[i].value = self->inputs[i];
+      size += g_variant_get_size (self->inputs[i]);
+      if (size > MAX_CHUNK_BYTES || !coproc_chunk_can_hold (self->inputs[i], NULL))
+        return NULL;
+    }
+  return coproc_chunk_pack (items, self->n);
+}
+
+gboolean
+coproc_parcel_pack (CoprocParcel *self)
+{
+  CoprocPoolJob *job = self->job;
+
+  self->call.priority = job->priority;
+  self->call.channel = NULL;
+  if (self->n > 1)
+    {
+      if (self->call.payload == NULL)
+        self->call.payload = pack_chunk (self);
+      self->call.channel = COPROC_CHUNK_CHANNEL;
+      return self->call.payload != NULL;
+    }
+  if (self->call.payload == NULL)
+    self->call.payload = g_variant_ref (job->as_messages ? coproc_message_get_payload (self->inputs[0])
+                                                         : self->inputs[0]);
+  if (job->as_messages)
+    self->call.channel = coproc_message_get_channel (self->inputs[0]);
+  return TRUE;
+}
+
+/* --- in --- */
+
+/* All inputs have failed with @error. */
+static void
+fail_all (CoprocParcel *self, const GError *error)
+{
+  for (guint i = 0; i < self->n; i++)
+    self->outcomes[i].error = g_error_copy (error);
+}
+
+static void
+unpack_chunk (CoprocParcel *self, GVariant *chunk)
+{
+  g_autofree CoprocChunkItem *items = g_new0 (CoprocChunkItem, self->n);
+  g_autoptr (GError) error = NULL;
+
+  if (!coproc_chunk_unpack (chunk, items, self->n, &error))
+    {
+      fail_all (self, error);
+      return;
+    }
+  for (guint i = 0; i < self->n; i++)
+    {
+      self->outcomes[i].value = items[i].value;
+      self->outcomes[i].error = items[i].error;
+    }
+}
+
+void
+coproc_parcel_unpack (CoprocParcel *self)
+{
+  CoprocCall *call = &self->call.call;
+  CoprocMessage *reply = g_steal_pointer (&call->reply);
+
+  self->outcomes = g_new0 (CoprocOutcome, self->n);
+  for (guint i = 0; i < self->n; i++)
+    self->outcomes[i].index = self->first + i;
+  if (reply == NULL)
+    fail_all (self, call->error);
+  else if (self->n > 1)
+    {
+      g_autoptr (GVariant) chunk = coproc_message_take_payload (reply);
+
+      unpack_chunk (self, chunk);
+    }
+  else
+    self->outcomes[0].value = self->job->as_messages ? (gpointer) reply : coproc_message_take_payload (reply);
+}
