@@ -62,8 +62,14 @@ CoprocWorkerResource *
 coproc_pool_core_new_worker (CoprocPoolCore *self)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->model_lock);
+  CoprocWorkerResource *worker;
 
-  return self->model != NULL ? coproc_worker_resource_new_like (self->model) : NULL;
+  if (self->model == NULL)
+    return NULL;
+  worker = coproc_worker_resource_new_like (self->model);
+  /* To replace a worker is the driver's affair, which knows what its end leaves undone. */
+  g_object_set (worker, "restart-policy", COPROC_RESTART_POLICY_NEVER, NULL);
+  return worker;
 }
 
 static void

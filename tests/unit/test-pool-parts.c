@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What a pool is made of that needs no worker: chunks, results, and how much is sent at once.
+ */
+#include "coproc-error.h"
+#include "pool/coproc-pool-policy-private.h"
+#include "pool/coproc-pool-results-private.h"
+#include "worker/coproc-chunk-private.h"
+
+#include <string.h>
+
+/* --- chunks --- */
+
+enum { N_ITEMS = 6 };
+
+static GVariant *
+make_chunk (void)
+{
+  CoprocChunkItem items[N_ITEMS] = {
+    { .value = g_variant_ref_sink (g_variant_new_string ("text")) },
+    { .value = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, "12345678", 8, 1)) },
+    { .error = g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "it is not there") },
+    { .value = g_variant_ref_sink (g_variant_new ("(dya{sv})", 0.5, 7, NULL)) },
+    { .value = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, NULL, 0, 1)) },
+    { .value = g_variant_ref_sink (g_variant_new_tuple (NULL, 0)) },
+  };
+  GVariant *chunk = coproc_chunk_pack (items, N_ITEMS);
+
+  for (guint i = 0; i < N_ITEMS; i++)
+    coproc_chunk_item_clear (&items[i]);
+  return chunk;
+}
+
+static void
+test_chunk (void)
+{
+  g_autoptr (GVariant) chunk = make_chunk ();
+  CoprocChunkItem items[N_ITEMS];
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (coproc_chunk_count (chunk), ==, N_ITEMS);
+  g_assert_true (coproc_chunk_unpack (chunk, items, N_ITEMS, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (g_variant_get_string (items[0].value, NULL), ==, "text");
+  g_assert_cmpuint (g_variant_get_size (items[1].value), ==, 8);
+  g_assert_error (items[2].error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  g_assert_cmpstr (items[2].error->message, ==, "it is not there");
+  g_assert_cmpstr (g_variant_get_type_string (items[3].value), ==, "(dya{sv})");
+  g_assert_cmpuint (g_variant_get_size (items[4].value), ==, 0);
+  g_assert_cmpstr (g_variant_get_type_string (items[5].value), ==, "()");
+  for (guint i = 0; i < N_ITEMS; i++)
+    coproc_chunk_item_clear (&items[i]);
+
+  g_assert_false (coproc_chunk_unpack (chunk, items, N_ITEMS - 1, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL);
+}
+
+/* Unpacks what claims to have N_ITEMS, from memory that ends where it ends. */
+static void
+unpack_bytes (const guint8 *data, gsize size)
+{
+  guint8 *exact = g_memdup2 (data, size);
+  g_autoptr (GVariant) chunk = g_variant_ref_sink (
+      g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, exact, size, TRUE, g_free, exact));
+  const guint n = coproc_chunk_count (chunk);
+  g_autofree CoprocChunkItem *items = g_new0 (CoprocChunkItem, n + 1);
+  g_autoptr (GError) error = NULL;
+
+  if (n > 1000)
+    return;
+  if (!coproc_chunk_unpack (chunk, items, n, &error))
+    g_assert_error (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_true (error == NULL || (items[i].value == NULL && items[i].error == NULL));
+      coproc_chunk_item_clear (&items[i]);
+    }
+}
+
+static void
+test_chunk_hostile (void)
+{
+  g_autoptr (GVariant) chunk = make_chunk ();
+  const gsize size = g_variant_get_size (chunk);
+  const guint8 *data = g_variant_get_data (chunk);
+  g_autofree guint8 *bytes = g_malloc (size);
+
+  g_test_summary ("Whatever bytes come, they are items or refused; a sanitizer sees that nothing else is read");
+
+  for (gsize cut = 0; cut < size; cut++)
+    unpack_bytes (data, cut);
+  for (guint round = 0; round < 20000; round++)
+    {
+      memcpy (bytes, data, size);
+      for (guint i = 0; i <= round % 4; i++)
+        bytes[g_test_rand_int_range (0, (gint32) size)] = (guint8) g_test_rand_int ();
+      unpack_bytes (bytes, size);
+    }
+}
+
+/* --- results --- */
+
+static void
+put (CoprocResults *results, guint64 index)
+{
+  const CoprocOutcome outcome = { .index = index, .value = g_strdup_printf ("%u", (guint) index) };
+
+  coproc_results_put (results, &outcome);
+}
+
+static void
+assert_pop (CoprocResults *results, guint64 index)
+{
+  g_autofree char *wanted = g_strdup_printf ("%u", (guint) index);
+  CoprocOutcome outcome;
+
+  g_assert_true (coproc_results_can_pop (results));
+  g_assert_true (coproc_results_pop (results, &outcome));
+  g_assert_cmpuint (outcome.index, ==, index);
+  g_assert_cmpstr (outcome.value, ==, wanted);
+  g_free (outcome.value);
+}
+
+static void
+test_results (void)
+{
+  CoprocResults results;
+  CoprocOutcome outcome;
+
+  coproc_results_init (&results, TRUE, g_free);
+  g_assert_false (coproc_results_pop (&results, &outcome));
+  put (&results, 1);
+  put (&results, 100);
+  g_assert_false (coproc_results_can_pop (&results));
+  put (&results, 0);
+  assert_pop (&results, 0);
+  assert_pop (&results, 1);
+  g_assert_false (coproc_results_can_pop (&results));
+  for (guint i = 2; i < 100; i++)
+    put (&results, 101 - i);
+  for (guint i = 2; i <= 100; i++)
+    assert_pop (&results, i);
+  put (&results, 103);
+  coproc_results_clear (&results);
+
+  coproc_results_init (&results, FALSE, g_free);
+  for (guint round = 0; round < 10; round++)
+    {
+      for (guint i = 0; i < 37; i++)
+        put (&results, 1000 - i);
+      for (guint i = 0; i < 37; i++)
+        assert_pop (&results, 1000 - i);
+    }
+  g_assert_false (coproc_results_can_pop (&results));
+  put (&results, 5);
+  coproc_results_clear (&results);
+}
+
+/* --- how much at once --- */
+
+static void
+test_pace (void)
+{
+  CoprocPace pace = { 0 };
+
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, 1);
+  g_assert_cmpuint (coproc_pace_get_chunk (&pace), ==, 1);
+
+  /* fast ones: step by step up to what takes a millisecond */
+  for (guint i = 0; i < 1000; i++)
+    {
+      guint window = coproc_pace_get_window (&pace, 1);
+
+      coproc_pace_note (&pace, 10 * window, window, window);
+      g_assert_cmpuint (coproc_pace_get_window (&pace, 1), <=, MAX (2 * window, 2));
+    }
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, 100);
+  g_assert_cmpuint (coproc_pace_get_chunk (&pace), ==, 20);
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 20), ==, 5);
+
+  /* a slow one shrinks it at once */
+  coproc_pace_note (&pace, 20000, 1, 1);
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, 1);
+  g_assert_cmpuint (coproc_pace_get_chunk (&pace), ==, 1);
+
+  /* 1 ms: the next one is there when one is done */
+  for (guint i = 0; i < 100; i++)
+    coproc_pace_note (&pace, 1000, 1, 1);
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, 2);
+
+  /* nothing at all */
+  for (guint i = 0; i < 1000; i++)
+    coproc_pace_note (&pace, 0, 100, 100);
+  g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, COPROC_MAX_WINDOW);
+  g_assert_cmpuint (coproc_pace_get_chunk (&pace), ==, COPROC_MAX_CHUNK);
+}
+
+static void
+test_share (void)
+{
+  g_assert_cmpuint (coproc_pool_share (0, 4, TRUE), ==, 0);
+  g_assert_cmpuint (coproc_pool_share (1, 4, TRUE), ==, 1);
+  g_assert_cmpuint (coproc_pool_share (1, 4, FALSE), ==, 0);
+  g_assert_cmpuint (coproc_pool_share (800, 4, FALSE), ==, 100);
+  g_assert_cmpuint (coproc_pool_share (800, 4, TRUE), ==, 100);
+  g_assert_cmpuint (coproc_pool_share (8, 0, FALSE), ==, 4);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/coproc/chunk/items", test_chunk);
+  g_test_add_func ("/coproc/chunk/hostile", test_chunk_hostile);
+  g_test_add_func ("/coproc/pool-results/order", test_results);
+  g_test_add_func ("/coproc/pool-policy/pace", test_pace);
+  g_test_add_func ("/coproc/pool-policy/share", test_share);
+
+  return g_test_run ();
+}
