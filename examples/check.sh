@@ -89,6 +89,19 @@ check_wordcount_missing () {
   wc "$here/hello.c" "$here/hello.py" | awk '{ $1 = $1; print }' | same
 }
 
+check_pool_wordcount () {
+  mkdir -p "$work/tree/one/two"
+  cp "$here"/*.c "$work/tree"
+  cp "$here"/*.py "$work/tree/one"
+  cp "$here"/*.js "$work/tree/one/two"
+  : >"$work/tree/one/empty"
+  run 0 "$@" "$work/tree"
+  silent
+  find "$work/tree" -type f -exec cat {} + | wc | tr '\n' ' ' >"$work/counts"
+  find "$work/tree" -type f | wc -l >>"$work/counts"
+  awk '{ print $1 " lines, " $2 " words, " $3 " bytes in " $4 " files" }' "$work/counts" | same
+}
+
 check_errors () {
   run 0 "$@"
   silent
@@ -152,6 +165,7 @@ check_own_plugin () {
 
 case $example in
   hello | priorities | errors | mainloop) "check_$example" "$@" ;;
+  pool-wordcount) check_pool_wordcount "$@" ;;
   thread-or-process) check_thread_or_process "$@" ;;
   script-host) check_script_host "$@" ;;
   wordcount) check_wordcount "$@"; check_wordcount_missing "$@" ;;

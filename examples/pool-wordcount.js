@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * Counts lines, words and bytes of every file below a folder, in as many processes as there are
+ * processors.
+ *
+ * Run it with: meson devenv -C build gjs -m "$PWD/examples/pool-wordcount.js" "$PWD"
+ */
+import Coproc from 'gi://Coproc?version=1';
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import System from 'system';
+
+const KEYS = ['lines', 'words', 'bytes'];
+
+function* files(folder) {
+    const children = folder.enumerate_children('standard::*', Gio.FileQueryInfoFlags.NOFOLLOW_SYMLINKS, null);
+    for (let info = children.next_file(null); info; info = children.next_file(null)) {
+        const child = children.get_child(info);
+        if (info.get_file_type() === Gio.FileType.DIRECTORY)
+            yield* files(child);
+        else if (info.get_file_type() === Gio.FileType.REGULAR)
+            yield child.get_path();
+    }
+}
+
+const inputs = [...files(Gio.File.new_for_path(ARGV[0] ?? '.'))]
+    .map(path => new GLib.Variant('a{sv}', {path: new GLib.Variant('s', path)}));
+const pool = Coproc.WorkerPool.new('text', 'count', 0);
+pool.start(null, null);
+const operation = pool.map_unordered(inputs, 0);
+
+const totals = {lines: 0, words: 0, bytes: 0};
+let failed = 0;
+for (let n = 0; n < inputs.length; n++) {
+    try {
+        let [counts] = operation.next(null);
+        counts = counts instanceof GLib.Variant ? counts.recursiveUnpack() : counts;
+        for (const key of KEYS)
+            totals[key] += counts[key];
+    } catch (error) {
+        printerr(error.message);
+        failed++;
+    }
+}
+print(`${KEYS.map(key => `${totals[key]} ${key}`).join(', ')} in ${inputs.length - failed} files`);
+pool.stop(1000000);
+System.exit(failed > 0 ? 1 : 0);
