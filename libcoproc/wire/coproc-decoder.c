@@ -32,6 +32,9 @@ struct _CoprocDecoder
   gsize end;
   CoprocFrameHeader header;  /* of the frame at start, checked; valid if n_needed is not 0 */
   gsize n_needed;            /* bytes of the frame at start with its padding, 0: not known yet */
+  CoprocBorrowFunc borrow;   /* (nullable) */
+  gpointer borrow_data;
+  CoprocSlab *borrowed;      /* (nullable) (owned): payload of the frame that was returned last */
   GVariant *variant;         /* (nullable) (owned): payload of the frame that was returned last */
   GArray *types;             /* (element-type DeclaredType): number n at index n - 1 */
   GVariant *raw_keeper;      /* (owned) that of `ay` */
@@ -71,15 +74,30 @@ coproc_decoder_new (const CoprocLimits *limits)
   return self;
 }
 
+/* Drops what the frame that was returned last has of its own. */
+static void
+drop_payload (CoprocDecoder *self)
+{
+  g_clear_pointer (&self->variant, g_variant_unref);
+  g_clear_pointer (&self->borrowed, coproc_slab_unref);
+}
+
 void
 coproc_decoder_free (CoprocDecoder *self)
 {
-  g_clear_pointer (&self->variant, g_variant_unref);
+  drop_payload (self);
   g_clear_pointer (&self->slab, coproc_slab_unref);
   g_clear_pointer (&self->types, g_array_unref);
   g_clear_pointer (&self->raw_keeper, g_variant_unref);
   g_clear_error (&self->error);
   g_free (self);
+}
+
+void
+coproc_decoder_set_borrow_func (CoprocDecoder *self, CoprocBorrowFunc func, gpointer user_data)
+{
+  self->borrow = func;
+  self->borrow_data = user_data;
 }
 
 /* A frame whose header has been seen keeps the limits that it was judged by. */
@@ -139,7 +157,7 @@ coproc_decoder_get_space (CoprocDecoder *self, gsize *size, GError **error)
 {
   gsize n_kept = self->end - self->start;
 
-  g_clear_pointer (&self->variant, g_variant_unref);
+  drop_payload (self);
 
   if (n_kept == 0 || !has_room (self))
     {
@@ -277,6 +295,20 @@ get_fields (const CoprocFrameHeader *header)
 }
 
 static gboolean
+check_flags (CoprocDecoder *self, const CoprocFrameRule *rule)
+{
+  const CoprocFrameHeader *header = &self->header;
+  const guint lent = header->flags & COPROC_FRAME_FLAG_LENT;
+
+  if ((header->flags & ~(COPROC_FRAME_FLAG_OPTIONAL | COPROC_FRAME_FLAG_LENT)) != 0
+      || (lent != 0
+          && (self->borrow == NULL || rule->payload != COPROC_FRAME_PAYLOAD_DATA || header->type != 0
+              || header->length != COPROC_FRAME_HEADER_SIZE + COPROC_LOAN_SIZE)))
+    return refuse (self, COPROC_ERROR_PROTOCOL, "flags 0x%04x", header->flags);
+  return TRUE;
+}
+
+static gboolean
 check_header (CoprocDecoder *self)
 {
   const CoprocFrameHeader *header = &self->header;
@@ -287,8 +319,8 @@ check_header (CoprocDecoder *self)
     return refuse (self, COPROC_ERROR_PROTOCOL, "its length is %u", header->length);
   if (header->version != COPROC_WIRE_VERSION)
     return refuse (self, COPROC_ERROR_PROTOCOL, "version %u of the wire format", header->version);
-  if ((header->flags & ~COPROC_FRAME_FLAG_OPTIONAL) != 0)
-    return refuse (self, COPROC_ERROR_PROTOCOL, "flags 0x%04x", header->flags);
+  if (G_UNLIKELY (header->flags != 0) && !check_flags (self, rule))
+    return FALSE;
 
   if (G_UNLIKELY (rule->payload == COPROC_FRAME_PAYLOAD_UNKNOWN))
     {
@@ -374,6 +406,25 @@ check_value (CoprocDecoder *self, const DeclaredType *declared, const guint8 *da
   return TRUE;
 }
 
+/* Puts the payload that @frame names in its place. */
+static gboolean
+take_loan (CoprocDecoder *self, CoprocFrame *frame)
+{
+  CoprocLoan loan;
+
+  coproc_loan_read (&loan, frame->data);
+  if (!check_size (self, loan.size, self->limits.max_message_size))
+    return FALSE;
+  self->borrowed = self->borrow (self->borrow_data, &loan);
+  if (self->borrowed == NULL)
+    return refuse (self, COPROC_ERROR_PROTOCOL, "its payload is not in the shared memory");
+  frame->flags &= (guint16) ~COPROC_FRAME_FLAG_LENT;
+  frame->data = self->borrowed->data;
+  frame->size = self->borrowed->size;
+  frame->slab = self->borrowed;
+  return TRUE;
+}
+
 /* The frame at start, which has arrived as a whole. @for_caller: (out): it is not for the decoder
  * alone */
 static gboolean
@@ -420,7 +471,7 @@ decode_frame (CoprocDecoder *self, CoprocFrame *frame, gboolean *for_caller)
   frame->size = size;
   frame->variant = self->variant;
   frame->slab = self->slab;
-  return TRUE;
+  return (header->flags & COPROC_FRAME_FLAG_LENT) == 0 || take_loan (self, frame);
 }
 
 CoprocDecodeResult
@@ -428,7 +479,7 @@ coproc_decoder_next (CoprocDecoder *self, CoprocFrame *frame, GError **error)
 {
   gboolean for_caller = FALSE;
 
-  g_clear_pointer (&self->variant, g_variant_unref);
+  drop_payload (self);
 
   while (G_LIKELY (self->error == NULL))
     {

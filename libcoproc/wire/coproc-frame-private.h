@@ -45,7 +45,21 @@ typedef enum
 {
   COPROC_FRAME_FLAG_NONE = 0,
   COPROC_FRAME_FLAG_OPTIONAL = 1 << 0, /* a receiver that does not know the kind skips the frame */
+  COPROC_FRAME_FLAG_LENT = 1 << 1,     /* `ay` only: the payload is in shared memory, the frame has a CoprocLoan */
 } CoprocFrameFlags;
+
+/* Where a payload in shared memory is. */
+typedef struct
+{
+  guint64 offset; /* bytes from the beginning of the blocks */
+  guint64 size;   /* bytes of the payload */
+  guint64 block;  /* what is to be given back: the number of the first unit of the block */
+} CoprocLoan;
+
+#define COPROC_LOAN_SIZE 24 /* bytes of one in a frame */
+
+void     coproc_loan_write (const CoprocLoan *loan, guint8 *out);
+void     coproc_loan_read  (CoprocLoan *loan, const guint8 *in);
 
 /* One frame, decoded or about to be encoded. It owns nothing. */
 typedef struct
@@ -162,6 +176,10 @@ typedef struct _CoprocDecoder CoprocDecoder;
 
 CoprocDecoder     *coproc_decoder_new           (const CoprocLimits *limits);
 void               coproc_decoder_free          (CoprocDecoder *self);
+/* How a payload in shared memory is had: @func gives a reference to it, NULL when @loan cannot be, or there is no
+ * memory. Without it there are no such payloads. */
+typedef CoprocSlab *(*CoprocBorrowFunc) (gpointer user_data, const CoprocLoan *loan);
+void               coproc_decoder_set_borrow_func (CoprocDecoder *self, CoprocBorrowFunc func, gpointer user_data);
 void               coproc_decoder_set_limits    (CoprocDecoder *self, const CoprocLimits *limits);
 /* Room for at least one byte to read into, when next() has said MORE and before its first call; NULL
  * with error set when there is no memory.

@@ -61,6 +61,23 @@ put_64 (guint8 *out, guint64 value)
   memcpy (out, &value, sizeof value);
 }
 
+/* @out: COPROC_LOAN_SIZE bytes, of any alignment */
+void
+coproc_loan_write (const CoprocLoan *loan, guint8 *out)
+{
+  put_64 (out, loan->offset);
+  put_64 (out + 8, loan->size);
+  put_64 (out + 16, loan->block);
+}
+
+void
+coproc_loan_read (CoprocLoan *loan, const guint8 *in)
+{
+  loan->offset = get_64 (in);
+  loan->size = get_64 (in + 8);
+  loan->block = get_64 (in + 16);
+}
+
 /* @out: COPROC_FRAME_HEADER_SIZE bytes, of any alignment */
 void
 coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out)

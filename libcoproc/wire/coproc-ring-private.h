@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 #define COPROC_RING_SIZE (256 * 1024)    /* bytes that a direction holds; a power of two */
 #define COPROC_RING_CONTROL_SIZE 4096    /* bytes in front of them */
-/* Bytes of shared memory that a direction takes; a multiple of a page. */
+/* Bytes of shared memory that a direction takes. */
 #define COPROC_RING_AREA_SIZE (COPROC_RING_CONTROL_SIZE + COPROC_RING_SIZE)
 
 /* In shared memory, at the beginning of a direction's area. Each side writes to cache lines of its own. */

@@ -27,7 +27,7 @@ typedef struct
 /* A new block of at least @size bytes, all 0. *fd is its descriptor, close-on-exec, the caller's to hand
  * over and close. NULL with a G_IO_ERROR where the system has no such memory. */
 CoprocSharedMemory *coproc_shared_memory_new     (gsize size, int *fd, GError **error);
-/* The block of another process: takes @fd, also when it fails. Whatever it is, its size must be sealed, so that
+/* The block of another process, or as much of it as there is address space for: takes @fd, also when it fails. Whatever it is, its size must be sealed, so that
  * no access can fault. */
 CoprocSharedMemory *coproc_shared_memory_open    (int fd, GError **error);
 /* For two ends in one process. Never fails. */

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "wire/coproc-shared-layout-private.h"
 #include "wire/coproc-unix-private.h"
 
 /* No block is larger: what a peer claims is not mapped unseen. */
@@ -49,7 +50,6 @@ is_within_file_limit (gsize size)
          || size <= limit.rlim_cur;
 }
 
-/* Takes @fd. */
 static CoprocSharedMemory *
 map (int fd, gsize size, GError **error)
 {
@@ -57,7 +57,6 @@ map (int fd, gsize size, GError **error)
   void *data = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int errsv = errno;
 
-  coproc_clear_fd (&fd);
   g_atomic_ref_count_init (&self->ref_count);
   self->is_shared = TRUE;
   if (data == MAP_FAILED)
@@ -95,15 +94,11 @@ coproc_shared_memory_new (gsize size, int *fd, GError **error)
 {
   const gsize rounded = round_to_pages (size);
   CoprocSharedMemory *self;
-  int map_fd;
 
   *fd = open_memfd (rounded, error);
   if (*fd < 0)
     return NULL;
-  map_fd = fcntl (*fd, F_DUPFD_CLOEXEC, 0);
-  if (map_fd < 0)
-    set_error_from_errno (error, "Cannot make shared memory", errno);
-  self = map_fd >= 0 ? map (map_fd, rounded, error) : NULL;
+  self = map (*fd, rounded, error);
   if (self == NULL)
     coproc_clear_fd (fd);
   return self;
@@ -137,12 +132,18 @@ check_memfd (int fd, gsize *size, GError **error)
 CoprocSharedMemory *
 coproc_shared_memory_open (int fd, GError **error)
 {
+  CoprocSharedMemory *self = NULL;
   gsize size;
 
   if (check_memfd (fd, &size, error))
-    return map (fd, size, error);
+    {
+      /* Address space may be short (RLIMIT_AS): the first part does then. */
+      self = map (fd, size, size > COPROC_SHARED_RINGS_END ? NULL : error);
+      if (self == NULL && size > COPROC_SHARED_RINGS_END)
+        self = map (fd, COPROC_SHARED_RINGS_END, error);
+    }
   coproc_clear_fd (&fd);
-  return NULL;
+  return self;
 }
 
 #else

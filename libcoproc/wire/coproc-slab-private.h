@@ -17,12 +17,16 @@ G_BEGIN_DECLS
 /* A block of memory with an atomic reference count, 16-byte aligned; the byte after its size may be
  * read and written, too. Who has the only reference may
  * write; bytes that were handed out in a slice are never written again. */
-typedef struct
+typedef struct _CoprocSlab CoprocSlab;
+
+struct _CoprocSlab
 {
   gatomicrefcount ref_count;
   gsize size;
   guint8 *data;
-} CoprocSlab;
+  void (*release) (CoprocSlab *self); /* (nullable) how it is freed when it is part of something else: memory
+                                         that is shared with a peer, which may change it */
+};
 
 CoprocSlab *coproc_slab_new       (gsize size); /* NULL when there is no memory */
 CoprocSlab *coproc_slab_ref       (CoprocSlab *self);

@@ -26,6 +26,7 @@ coproc_slab_new (gsize size)
   self = block;
   g_atomic_ref_count_init (&self->ref_count);
   self->size = size;
+  self->release = NULL;
   self->data = (guint8 *) block + SLAB_OFFSET;
   return self;
 }
@@ -40,7 +41,11 @@ coproc_slab_ref (CoprocSlab *self)
 void
 coproc_slab_unref (CoprocSlab *self)
 {
-  if (g_atomic_ref_count_dec (&self->ref_count))
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  if (self->release != NULL)
+    self->release (self);
+  else
     free (self);
 }
 
