@@ -81,6 +81,28 @@ send_fields (CoprocEndpoint *self, CoprocFrameKind kind, GVariantDict *dict, GEr
   return coproc_endpoint_send_control (self, &frame, error);
 }
 
+/* Once both have greeted, the output moves to the memory that they share, if they do. */
+static void
+share_output (CoprocEndpoint *self)
+{
+  gboolean deaf = FALSE;
+  guint64 size;
+
+  g_mutex_lock (&self->write_lock);
+  g_mutex_lock (&self->lock);
+  size = self->peer_shared_size;
+  g_mutex_unlock (&self->lock);
+  if (size > 0 && self->hello_sent && !self->output_shut && self->transport->ops->share != NULL)
+    {
+      self->transport->ops->share (self->transport, (gsize) size);
+      deaf = coproc_endpoint_write_locked (self);
+    }
+  coproc_endpoint_unlock_output (self);
+
+  if (deaf)
+    coproc_endpoint_peer_deaf (self);
+}
+
 gboolean
 coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error)
 {
@@ -94,6 +116,8 @@ coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **erro
   g_variant_dict_init (&fields, extra);
   g_variant_dict_insert (&fields, "version", "u", COPROC_WIRE_VERSION);
   g_variant_dict_insert (&fields, "pid", "u", (guint32) getpid ());
+  if (self->transport->shared_size > 0)
+    g_variant_dict_insert (&fields, "shared-memory", "t", (guint64) self->transport->shared_size);
   add_limits (&fields, &limits);
   if (!send_fields (self, COPROC_FRAME_HELLO, &fields, error))
     return FALSE;
@@ -101,6 +125,7 @@ coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **erro
   g_mutex_lock (&self->write_lock);
   self->hello_sent = TRUE;
   g_mutex_unlock (&self->write_lock);
+  share_output (self);
   return TRUE;
 }
 
@@ -146,23 +171,6 @@ coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits)
   g_variant_dict_init (&fields, NULL);
   add_limits (&fields, limits);
   send_fields (self, COPROC_FRAME_SETTINGS, &fields, NULL);
-}
-
-void
-coproc_endpoint_share (CoprocEndpoint *self)
-{
-  gboolean deaf = FALSE;
-
-  g_mutex_lock (&self->write_lock);
-  if (!self->output_shut && self->transport->ops->share != NULL)
-    {
-      self->transport->ops->share (self->transport);
-      deaf = coproc_endpoint_write_locked (self);
-    }
-  coproc_endpoint_unlock_output (self);
-
-  if (deaf)
-    coproc_endpoint_peer_deaf (self);
 }
 
 /* --- the greeting --- */
@@ -233,6 +241,7 @@ handle_hello (CoprocEndpoint *self, const CoprocFrame *frame, GError **error)
   g_atomic_int_set (&self->peer_is_remote, pid != (guint32) getpid ());
   g_mutex_lock (&self->lock);
   read_limits (frame->variant, &self->peer_limits);
+  g_variant_lookup (frame->variant, "shared-memory", "t", &self->peer_shared_size);
   self->peer_pid = (int) pid;
   self->peer_hello = g_variant_ref (frame->variant);
   coproc_endpoint_wake_locked (self);
@@ -381,6 +390,7 @@ coproc_endpoint_handle_control (CoprocEndpoint     *self,
   switch ((CoprocFrameKind) frame->kind)
     {
     case COPROC_FRAME_HELLO:
+      after->greeted = TRUE;
       return handle_hello (self, frame, error);
     case COPROC_FRAME_SETTINGS:
       handle_settings (self, frame);
@@ -421,6 +431,8 @@ coproc_endpoint_settle_aftermath (CoprocEndpoint *self, CoprocAftermath *after)
 {
   const CoprocFrame ack = { .kind = COPROC_FRAME_SETTINGS_ACK };
 
+  if (after->greeted)
+    share_output (self);
   for (; after->n_acks > 0; after->n_acks--)
     coproc_endpoint_send_control (self, &ack, NULL);
   if (after->pinged)

@@ -144,6 +144,7 @@ struct _CoprocEndpoint
   gboolean disowned;             /* it is the copy of another process's */
   gboolean close_requested;
   CoprocLimits limits;           /* what this side accepts */
+  guint64 peer_shared_size;      /* bytes of shared memory that the peer has mapped, 0: none */
   guint n_unacked;               /* settings sent that the peer has not acknowledged: until then it may
                                     still go by older ones */
   CoprocLimits peer_limits;      /* what the peer accepts */
@@ -221,8 +222,6 @@ CoprocEndpoint *coproc_endpoint_ref        (CoprocEndpoint *self);
 void            coproc_endpoint_unref      (CoprocEndpoint *self);
 /* Takes @transport. */
 gboolean        coproc_endpoint_connect    (CoprocEndpoint *self, CoprocTransportLink *transport, GError **error);
-/* The peer reads shared memory as well: the output moves there, where the transport has some. */
-void            coproc_endpoint_share      (CoprocEndpoint *self);
 void            coproc_endpoint_close      (CoprocEndpoint *self);
 gboolean        coproc_endpoint_flush      (CoprocEndpoint *self, gint64 timeout_us, GError **error);
 /* Before it is connected. */
@@ -455,6 +454,7 @@ typedef struct
 {
   guint n_acks;            /* settings of the peer to acknowledge */
   gboolean pinged;         /* the peer asks whether this side lives */
+  gboolean greeted;        /* the peer has said what it shares */
   GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel */
 } CoprocAftermath;
 

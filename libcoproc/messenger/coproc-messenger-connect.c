@@ -5,6 +5,7 @@
 
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
+#include "wire/coproc-shared-layout-private.h"
 
 /* --- construction --- */
 
@@ -40,14 +41,25 @@ new_for_transport_on (GType                 messenger_type,
 }
 
 CoprocMessenger *
-coproc_messenger_new_unannounced (GType          messenger_type,
-                                  GMainContext  *context,
-                                  int            in_fd,
-                                  int            out_fd,
-                                  GError       **error)
+coproc_messenger_new_unannounced (GType                messenger_type,
+                                  GMainContext        *context,
+                                  int                  in_fd,
+                                  int                  out_fd,
+                                  CoprocSharedMemory  *memory,
+                                  CoprocShareFlags     flags,
+                                  GError             **error)
 {
-  return new_for_transport_on (messenger_type, context, coproc_pipe_transport_new (in_fd, out_fd, error), in_fd,
-                               out_fd, error);
+  CoprocTransportLink *transport;
+  CoprocMessenger *self;
+
+  if (memory != NULL && memory->size >= COPROC_SHARED_RINGS_END)
+    transport = coproc_ring_transport_new (in_fd, out_fd, memory, flags, error);
+  else
+    transport = coproc_pipe_transport_new (in_fd, out_fd, error);
+  self = new_for_transport_on (messenger_type, context, transport, in_fd, out_fd, error);
+  if (self != NULL && memory != NULL)
+    coproc_messenger_set_status (self, memory, (flags & COPROC_SHARE_AS_WORKER) != 0);
+  return self;
 }
 
 CoprocMessenger *
@@ -87,7 +99,7 @@ coproc_messenger_new_for_fds (GType messenger_type, int in_fd, int out_fd, GErro
   g_return_val_if_fail (in_fd >= 0 && out_fd >= 0, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  self = coproc_messenger_new_unannounced (messenger_type, NULL, in_fd, out_fd, error);
+  self = coproc_messenger_new_unannounced (messenger_type, NULL, in_fd, out_fd, NULL, COPROC_SHARE_AS_HOST, error);
   if (self != NULL)
     coproc_messenger_send_hello (self, NULL, NULL); /* a peer that is gone may have left messages */
   return g_steal_pointer (&self);
@@ -156,12 +168,6 @@ coproc_messenger_send_hello (CoprocMessenger *self, GVariant *extra, GError **er
   g_autoptr (GVariant) fields = extra != NULL ? g_variant_ref_sink (extra) : NULL;
 
   return coproc_endpoint_send_hello (coproc_messenger_get_endpoint (self), fields, error);
-}
-
-void
-coproc_messenger_share (CoprocMessenger *self)
-{
-  coproc_endpoint_share (coproc_messenger_get_endpoint (self));
 }
 
 GVariant *

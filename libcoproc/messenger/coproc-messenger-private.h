@@ -17,8 +17,10 @@ void             coproc_messenger_fix_discipline   (CoprocMessenger *self, gbool
 /* --- how a worker and its host meet (worker/) --- */
 
 /* Like coproc_messenger_new_for_fds(), but no HELLO is sent before coproc_messenger_send_hello(). Its signals
- * are emitted in @context, NULL: the thread-default one of now. */
-CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, GMainContext *context, int in_fd, int out_fd, GError **error);
+ * are emitted in @context, NULL: the thread-default one of now. @memory: (nullable):
+ * what a worker and its host share: its status page is used, and the rings and arenas where it has room for
+ * them. */
+CoprocMessenger *coproc_messenger_new_unannounced  (GType messenger_type, GMainContext *context, int in_fd, int out_fd, CoprocSharedMemory *memory, CoprocShareFlags flags, GError **error);
 
 /* The same with a peer whose output may have other things in front. */
 CoprocMessenger *coproc_messenger_new_on_stdio     (GType messenger_type, GMainContext *context, int in_fd, int out_fd, GError **error);
@@ -29,9 +31,6 @@ CoprocMessenger *coproc_messenger_new_for_transport (GType messenger_type, GMain
 /* Sends this side's HELLO with @extra (a{sv}, nullable, floating consumed) beside the usual fields.
  * Every message sent before it would be refused. */
 gboolean         coproc_messenger_send_hello       (CoprocMessenger *self, GVariant *extra, GError **error);
-
-/* The peer's end is a ring transport, too: from now on this side writes to shared memory. After the HELLO. */
-void             coproc_messenger_share            (CoprocMessenger *self);
 
 /* Waits for the peer's HELLO. (transfer full): its fields, a{sv}. An error frame that comes in its
  * place is the error; TIMED_OUT; the reason of the connection's end otherwise. */

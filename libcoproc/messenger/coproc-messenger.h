@@ -90,6 +90,10 @@ gboolean          coproc_messenger_send_reply              (CoprocMessenger     
                                                             const char           *channel,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0
+GBytes           *coproc_messenger_alloc_bytes             (CoprocMessenger      *self,
+                                                            gsize                 size,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
 gboolean          coproc_messenger_send_bytes              (CoprocMessenger      *self,
                                                             const guint8         *data,
                                                             gsize                 length,

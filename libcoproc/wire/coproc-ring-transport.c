@@ -15,11 +15,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "coproc-config.h"
 #include "coproc-error.h"
-#include "wire/coproc-ring-private.h"
+#include "wire/coproc-shared-layout-private.h"
 
 #define BELL_SIZE 4096        /* bytes read, or written to fill a pipe, at a time */
 #define MAX_BELLS 256         /* such reads at once: more than any pipe holds */
@@ -27,8 +28,11 @@
 typedef struct
 {
   CoprocPipeTransport pipe;
-  gpointer owner;             /* of the memory */
-  GDestroyNotify notify;      /* (nullable) */
+  CoprocSharedMemory *memory; /* (owned) immutable */
+  CoprocArena *lends;         /* (nullable) (owned) immutable: for large payloads that go out */
+  CoprocArena *borrows;       /* (nullable) (owned) immutable: for those that come in */
+  gboolean copies;            /* immutable: what comes in is copied out of the arena */
+  int may_lend;               /* (atomic) the peer has mapped the arenas, too */
 
   /* (owner's read lock) */
   CoprocRingReader in;
@@ -126,17 +130,52 @@ write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n
 }
 
 static void
-coproc_ring_transport_share (CoprocTransportLink *link)
+coproc_ring_transport_share (CoprocTransportLink *link, gsize size)
 {
   CoprocRingTransport *self = (CoprocRingTransport *) link;
   const CoprocFrame frame = { .kind = COPROC_FRAME_SHARED };
 
-  if (self->out_moved || self->pipe.out == NULL)
+  if (self->out_moved || self->pipe.out == NULL || size < COPROC_SHARED_RINGS_END)
     return;
   coproc_pipe_transport_queue (link, &frame);
   self->n_before = link->n_unsent;
   self->out_moved = TRUE;
+  g_atomic_int_set (&self->may_lend, self->lends != NULL && size >= COPROC_SHARED_END);
   self->pipe.enlarged = TRUE; /* it is large enough for bells */
+}
+
+/* A large `ay` goes by way of the arena, while there is room. */
+static void
+coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+  guint8 name[COPROC_LOAN_SIZE];
+  CoprocFrame lent;
+  CoprocLoan loan;
+
+  if (frame->size < COPROC_ARENA_MIN_PAYLOAD || frame->type != COPROC_RAW_TYPE
+      || !g_atomic_int_get (&self->may_lend) || !coproc_arena_lend (self->lends, frame->data, frame->size, &loan))
+    {
+      coproc_pipe_transport_queue (link, frame);
+      return;
+    }
+  coproc_loan_write (&loan, name);
+  lent = *frame;
+  lent.flags |= COPROC_FRAME_FLAG_LENT;
+  lent.data = name;
+  lent.size = sizeof name;
+  lent.variant = NULL;
+  coproc_pipe_transport_queue (link, &lent);
+}
+
+static GBytes *
+coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
+    return NULL;
+  return coproc_arena_alloc (self->lends, size);
 }
 
 static gboolean
@@ -267,6 +306,22 @@ coproc_ring_transport_receive (CoprocTransportLink *link, gsize *budget, CoprocF
   return is_empty ? COPROC_RECEIVE_AGAIN : COPROC_RECEIVE_LATER;
 }
 
+static CoprocSlab *
+borrow (gpointer user_data, const CoprocLoan *loan)
+{
+  CoprocRingTransport *self = user_data;
+  CoprocSlab *borrowed = coproc_arena_borrow (self->borrows, loan);
+  CoprocSlab *copy;
+
+  if (!self->copies || borrowed == NULL)
+    return borrowed;
+  copy = coproc_slab_new (borrowed->size);
+  if (copy != NULL)
+    memcpy (copy->data, borrowed->data, borrowed->size);
+  coproc_slab_unref (borrowed);
+  return copy;
+}
+
 /* --- any thread --- */
 
 static gboolean
@@ -309,14 +364,16 @@ coproc_ring_transport_free (CoprocTransportLink *link)
   CoprocRingTransport *self = (CoprocRingTransport *) link;
 
   coproc_pipe_transport_clear (&self->pipe);
-  if (self->notify != NULL)
-    self->notify (self->owner);
+  g_clear_pointer (&self->lends, coproc_arena_unref);
+  g_clear_pointer (&self->borrows, coproc_arena_unref);
+  coproc_shared_memory_unref (self->memory);
   g_free (self);
 }
 
 static const CoprocTransportOps ring_ops = {
   .declare_type = coproc_pipe_transport_declare_type,
-  .queue = coproc_pipe_transport_queue,
+  .queue = coproc_ring_transport_queue,
+  .alloc = coproc_ring_transport_alloc,
   .flush = coproc_pipe_transport_flush,
   .probe = coproc_ring_transport_probe,
   .shut_output = coproc_pipe_transport_shut_output,
@@ -333,31 +390,46 @@ static const CoprocTransportOps ring_ops = {
   .free = coproc_ring_transport_free,
 };
 
-CoprocTransportLink *
-coproc_ring_transport_new (int             in_fd,
-                           int             out_fd,
-                           gpointer        in_area,
-                           gpointer        out_area,
-                           gpointer        owner,
-                           GDestroyNotify  notify,
-                           GError        **error)
+static void
+open_arenas (CoprocRingTransport *self, gboolean is_worker)
 {
-  CoprocRingTransport *self = g_new0 (CoprocRingTransport, 1);
+  guint8 *data = self->memory->data;
+  CoprocArena *to_worker = coproc_arena_new (self->memory, data + COPROC_SHARED_CONTROL_TO_WORKER,
+                                             data + COPROC_SHARED_BLOCKS_TO_WORKER);
+  CoprocArena *to_host = coproc_arena_new (self->memory, data + COPROC_SHARED_CONTROL_TO_HOST,
+                                           data + COPROC_SHARED_BLOCKS_TO_HOST);
+
+  self->lends = is_worker ? to_host : to_worker;
+  self->borrows = is_worker ? to_worker : to_host;
+  coproc_decoder_set_borrow_func (self->pipe.decoder, borrow, self);
+}
+
+CoprocTransportLink *
+coproc_ring_transport_new (int                  in_fd,
+                           int                  out_fd,
+                           CoprocSharedMemory  *memory,
+                           CoprocShareFlags     flags,
+                           GError             **error)
+{
+  const gboolean is_worker = (flags & COPROC_SHARE_AS_WORKER) != 0;
+  g_autofree CoprocRingTransport *self = g_new0 (CoprocRingTransport, 1);
+  guint8 *to_worker = memory->data + COPROC_SHARED_RING_TO_WORKER;
+  guint8 *to_host = memory->data + COPROC_SHARED_RING_TO_HOST;
+
+  g_assert (memory->size >= COPROC_SHARED_RINGS_END);
 
   if (!coproc_pipe_transport_init (&self->pipe, in_fd, out_fd, error))
-    {
-      if (notify != NULL)
-        notify (owner);
-      g_free (self);
-      return NULL;
-    }
+    return NULL;
   self->pipe.link.ops = &ring_ops;
+  self->pipe.link.shared_size = memory->size;
   self->pipe.read = read_bytes;
   self->pipe.write = write_bytes;
   self->pipe.move_input = move_input;
-  coproc_ring_reader_init (&self->in, in_area);
-  coproc_ring_writer_init (&self->out, out_area);
-  self->owner = owner;
-  self->notify = notify;
-  return &self->pipe.link;
+  self->memory = coproc_shared_memory_ref (memory);
+  self->copies = (flags & COPROC_SHARE_COPIES) != 0;
+  coproc_ring_reader_init (&self->in, is_worker ? to_worker : to_host);
+  coproc_ring_writer_init (&self->out, is_worker ? to_host : to_worker);
+  if (memory->size >= COPROC_SHARED_END)
+    open_arenas (self, is_worker);
+  return &g_steal_pointer (&self)->pipe.link;
 }

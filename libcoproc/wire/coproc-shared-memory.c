@@ -104,6 +104,14 @@ coproc_shared_memory_new (gsize size, int *fd, GError **error)
   return self;
 }
 
+static gboolean
+is_address_space_limited (void)
+{
+  struct rlimit limit;
+
+  return getrlimit (RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
 /* What is not a memfd has no seals: fcntl() fails. */
 static gboolean
 check_memfd (int fd, gsize *size, GError **error)
@@ -137,8 +145,9 @@ coproc_shared_memory_open (int fd, GError **error)
 
   if (check_memfd (fd, &size, error))
     {
-      /* Address space may be short (RLIMIT_AS): the first part does then. */
-      self = map (fd, size, size > COPROC_SHARED_RINGS_END ? NULL : error);
+      /* Where address space is short the first part does: it is needed for other things. */
+      if (size <= COPROC_SHARED_RINGS_END || !is_address_space_limited ())
+        self = map (fd, size, size > COPROC_SHARED_RINGS_END ? NULL : error);
       if (self == NULL && size > COPROC_SHARED_RINGS_END)
         self = map (fd, COPROC_SHARED_RINGS_END, error);
     }

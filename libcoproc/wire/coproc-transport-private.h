@@ -6,6 +6,7 @@
 #pragma once
 
 #include "wire/coproc-frame-private.h"
+#include "wire/coproc-shared-memory-private.h"
 
 G_BEGIN_DECLS
 
@@ -56,8 +57,14 @@ typedef struct
   gboolean            (*probe)         (CoprocTransportLink  *self,
                                         gboolean             *unread);
   void                (*shut_output)   (CoprocTransportLink  *self);
-  /* (nullable) The peer reads shared memory as well: what is queued from now on goes there. */
-  void                (*share)         (CoprocTransportLink  *self);
+  /* (nullable) Memory of @size bytes that, once filled, can be sent as an `ay` without a copy. NULL: there is
+   * none, or it would not help. Any thread. */
+  GBytes             *(*alloc)         (CoprocTransportLink  *self,
+                                        gsize                 size);
+  /* (nullable: there is no shared memory) The peer has mapped @size bytes of it: what is queued from now on
+   * goes there if they suffice. */
+  void                (*share)         (CoprocTransportLink  *self,
+                                        gsize                 size);
 
   /* --- read side --- */
 
@@ -101,6 +108,7 @@ struct _CoprocTransportLink
   GIOCondition output_condition; /* immutable: what to poll the output fd for, to know that there is room */
   gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
   guint64 n_received;      /* (owner's read lock) bytes that have come in, from who knows how many frames */
+  gsize shared_size;       /* immutable: bytes of shared memory that this end has mapped, 0: none */
   GPtrArray *spent;        /* (nullable) (owner's write lock) GVariants that are no longer needed, for the owner to drop
                               when it holds no lock: what frees them may be the application's */
 };
@@ -109,12 +117,19 @@ struct _CoprocTransportLink
 #define COPROC_RECEIVE_BUDGET (1u << 20)
 #define COPROC_RECEIVE_ALL G_MAXSIZE
 
+/* The two ends of shared memory. */
+typedef enum
+{
+  COPROC_SHARE_AS_HOST = 0,
+  COPROC_SHARE_AS_WORKER = 1 << 0,
+  COPROC_SHARE_COPIES = 1 << 1, /* what the peer lends is copied: it cannot be changed once it is received */
+} CoprocShareFlags;
+
 /* Takes both fds when it succeeds. The limits are the defaults until they are set. */
 CoprocTransportLink *coproc_pipe_transport_new (int in_fd, int out_fd, GError **error);
-/* The same, and each direction moves to shared memory when its writer says so: an area of COPROC_RING_AREA_SIZE
- * bytes each. Both live as long as @owner, which @notify drops, also when this fails. */
-CoprocTransportLink *coproc_ring_transport_new (int in_fd, int out_fd, gpointer in_area, gpointer out_area, gpointer owner, GDestroyNotify notify, GError **error);
-/* The same for an input that may have other things in front of the peer's preamble: they are skipped. */
+/* The same, and each direction moves to @memory, which has room for rings, when both ends have it. */
+CoprocTransportLink *coproc_ring_transport_new (int in_fd, int out_fd, CoprocSharedMemory *memory, CoprocShareFlags flags, GError **error);
+/* A pipe transport for an input that may have other things in front of the peer's preamble: they are skipped. */
 CoprocTransportLink *coproc_stdio_transport_new (int in_fd, int out_fd, GError **error);
 /* What the peer of such a link writes first. */
 gboolean coproc_stdio_write_preamble (int fd, GError **error);

@@ -267,11 +267,9 @@ coproc_worker_meet_host (GType messenger_type, GVariant **arguments, GError **er
     return NULL;
   if (fds.memory >= 0 && (memory = coproc_shared_memory_open (fds.memory, error)) == NULL)
     return NULL;
-  messenger = coproc_messenger_new_unannounced (messenger_type, NULL, fds.in, fds.out, error);
+  messenger = coproc_messenger_new_unannounced (messenger_type, NULL, fds.in, fds.out, memory, COPROC_SHARE_AS_WORKER, error);
   if (messenger == NULL)
     return NULL;
-  if (memory != NULL)
-    coproc_messenger_set_status (messenger, memory, TRUE);
   coproc_messenger_set_end_func (messenger, on_connection_ended, NULL, NULL);
   if (fds.on_stdio)
     keep_heartbeat (messenger, SILENCE_US, TRUE);

@@ -8,6 +8,7 @@
 #include "coproc-error.h"
 #include "messenger/coproc-messenger-private.h"
 #include "wire/coproc-io-private.h"
+#include "wire/coproc-shared-layout-private.h"
 #include "wire/coproc-unix-private.h"
 #include "worker/coproc-spawn-private.h"
 #include "worker/coproc-launcher-private.h"
@@ -176,15 +177,26 @@ launch (CoprocWorkerRun *self, StartFds *fds, const char *mark, GPid *pid, GErro
 
 /* --- what connects to it --- */
 
-/* A system that has no such memory now, or at all, is one where less is known after a death. */
-static void
-share_memory (CoprocMessenger *messenger, StartFds *fds)
+/* A system that has no such memory now, or at all, is one where less is known after a death, and where messages go
+ * through the pipes. NULL with error set only where that is not wanted. */
+static CoprocSharedMemory *
+make_memory (const CoprocWorkerSetup *setup, int *fd, GError **error)
 {
-  g_autoptr (CoprocSharedMemory) memory
-      = coproc_shared_memory_new (COPROC_STATUS_PAGE_SIZE, &fds->memory, NULL);
+  const CoprocTransport transport = setup->transport;
+  const gboolean is_small = setup->rlimits != NULL && g_variant_lookup (setup->rlimits, "as", "t", NULL);
+  g_autoptr (GError) local_error = NULL;
+  CoprocSharedMemory *memory = NULL;
 
-  if (memory != NULL)
-    coproc_messenger_set_status (messenger, memory, FALSE);
+  /* The blocks take much address space, of which a worker may have been given little. */
+  if (transport != COPROC_TRANSPORT_PIPE && !is_small)
+    memory = coproc_shared_memory_new (COPROC_SHARED_END, fd, NULL);
+  if (memory == NULL && transport != COPROC_TRANSPORT_PIPE)
+    memory = coproc_shared_memory_new (COPROC_SHARED_RINGS_END, fd, &local_error);
+  if (memory == NULL && transport == COPROC_TRANSPORT_SHARED_MEMORY)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  else if (memory == NULL)
+    memory = coproc_shared_memory_new (COPROC_STATUS_PAGE_SIZE, fd, NULL);
+  return memory;
 }
 
 /* A messenger on this side's ends of the pipes. */
@@ -192,17 +204,27 @@ static gboolean
 connect_messenger (CoprocWorkerRun *self, StartFds *fds, GError **error)
 {
   const CoprocWorkerSetup *setup = self->setup;
-  const int in_fd = g_steal_fd (&fds->from_worker[0]), out_fd = g_steal_fd (&fds->to_worker[1]);
+  g_autoptr (CoprocSharedMemory) memory = NULL;
+  g_autoptr (GError) local_error = NULL;
+  int in_fd, out_fd;
 
-  if (is_on_stdio (setup))
+  if (!is_on_stdio (setup))
+    memory = make_memory (setup, &fds->memory, &local_error);
+  if (local_error != NULL)
     {
-      self->messenger = coproc_messenger_new_on_stdio (setup->messenger_type, setup->context, in_fd, out_fd, error);
-      return self->messenger != NULL;
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
     }
 
-  self->messenger = coproc_messenger_new_unannounced (setup->messenger_type, setup->context, in_fd, out_fd, error);
-  if (self->messenger != NULL)
-    share_memory (self->messenger, fds);
+  in_fd = g_steal_fd (&fds->from_worker[0]);
+  out_fd = g_steal_fd (&fds->to_worker[1]);
+  if (is_on_stdio (setup))
+    self->messenger = coproc_messenger_new_on_stdio (setup->messenger_type, setup->context, in_fd, out_fd, error);
+  else
+    self->messenger = coproc_messenger_new_unannounced (setup->messenger_type, setup->context, in_fd, out_fd, memory,
+                                                        setup->copied_payloads ? COPROC_SHARE_COPIES
+                                                                               : COPROC_SHARE_AS_HOST,
+                                                        error);
   return self->messenger != NULL;
 }
 

@@ -35,6 +35,7 @@ struct _CoprocWorkerResource
   gint64 grace_us;
   gint64 start_timeout_us;
   CoprocTransport transport;
+  gboolean copied_payloads;
   char **environment;            /* (nullable) */
   char *working_directory;       /* (nullable) */
   CoprocLauncher *launcher;      /* (nullable) (owned) */

@@ -20,6 +20,7 @@ typedef enum
   PROP_GRACE_PERIOD,
   PROP_START_TIMEOUT,
   PROP_TRANSPORT,
+  PROP_COPIED_PAYLOADS,
   PROP_ENVIRONMENT,
   PROP_WORKING_DIRECTORY,
   PROP_STDERR_MODE,
@@ -78,6 +79,9 @@ coproc_worker_resource_get_property (GObject *object,
       break;
     case PROP_TRANSPORT:
       g_value_set_enum (value, self->transport);
+      break;
+    case PROP_COPIED_PAYLOADS:
+      g_value_set_boolean (value, self->copied_payloads);
       break;
     case PROP_ENVIRONMENT:
       g_value_set_boxed (value, self->environment);
@@ -200,6 +204,9 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_TRANSPORT:
       changed = TAKE_IF_DIFFERENT (self->transport, (CoprocTransport) g_value_get_enum (value));
+      break;
+    case PROP_COPIED_PAYLOADS:
+      changed = TAKE_IF_DIFFERENT (self->copied_payloads, g_value_get_boolean (value));
       break;
     case PROP_ENVIRONMENT:
       changed = take_environment (self, g_value_get_boxed (value));
@@ -337,12 +344,26 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
   /**
    * CoprocWorkerResource:transport:
    *
-   * What carries the messages. This version has pipes; a start that asks for shared memory fails.
+   * What carries the messages of a worker that is a process.
+   *
+   * %COPROC_TRANSPORT_AUTO is shared memory where there is some and the worker takes it up, and pipes
+   * otherwise. A start that asks for %COPROC_TRANSPORT_SHARED_MEMORY fails with %COPROC_ERROR_SPAWN instead.
    *
    * Since: 1.0
    */
   props[PROP_TRANSPORT] = g_param_spec_enum ("transport", NULL, NULL, COPROC_TYPE_TRANSPORT,
                                              COPROC_TRANSPORT_AUTO, settable);
+  /**
+   * CoprocWorkerResource:copied-payloads:
+   *
+   * Whether what the worker sends is copied out of the memory that it shares with the host.
+   *
+   * Large payloads of type `ay` are not, unless this is set: the worker could change them while they are being read.
+   * Set it for a worker that is not trusted, if that could do harm.
+   *
+   * Since: 1.0
+   */
+  props[PROP_COPIED_PAYLOADS] = g_param_spec_boolean ("copied-payloads", NULL, NULL, FALSE, settable);
   /**
    * CoprocWorkerResource:environment:
    *

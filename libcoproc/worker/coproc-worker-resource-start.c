@@ -31,10 +31,6 @@ check_mode_locked (CoprocWorkerResource *self, GError **error)
   else if (self->mode == COPROC_WORKER_MODE_THREAD && (self->launcher != NULL || self->rlimits != NULL))
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                          "Only a process has a launcher or resource limits");
-  else if (self->mode == COPROC_WORKER_MODE_PROCESS
-           && self->transport == COPROC_TRANSPORT_SHARED_MEMORY)
-    g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
-                         "This version of the library has no shared-memory transport");
   else
     return TRUE;
 
@@ -82,6 +78,8 @@ setup_new_locked (CoprocWorkerResource *self, GVariant *arguments)
   setup->messenger_type = self->messenger_type;
   setup->environment = g_strdupv (self->environment);
   setup->working_directory = g_strdup (self->working_directory);
+  setup->transport = self->transport;
+  setup->copied_payloads = self->copied_payloads;
   setup->stderr_mode = self->stderr_mode;
   setup->inherit_stdout = self->inherit_stdout;
   setup->grace_us = self->grace_us;
@@ -143,7 +141,7 @@ run_start (CoprocWorkerRun *run, GCancellable *cancellable, GError **error)
  * %COPROC_ERROR_PLUGIN_REFUSED, %COPROC_ERROR_PLUGIN_ABI or %COPROC_ERROR_PLUGIN_SYMBOL for the
  * plugin; %COPROC_ERROR_HANDSHAKE_TIMEOUT when the worker was not ready within
  * [property@Coproc.WorkerResource:start-timeout]; %COPROC_ERROR_WORKER_DIED when it ended before;
- * %COPROC_ERROR_FAILED for a mode or a transport that this version does not have;
+ * %COPROC_ERROR_FAILED for a mode that what is started cannot have;
  * %G_IO_ERROR_CANCELLED.
  *
  * Threads: any; blocks.

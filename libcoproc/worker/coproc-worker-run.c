@@ -308,6 +308,14 @@ greet (CoprocWorkerRun *self, GCancellable *cancellable, GError **error)
 
   hello = coproc_messenger_await_hello (self->messenger, setup->start_timeout_us, cancellable,
                                         &local_error);
+  if (hello != NULL && setup->mode == COPROC_WORKER_MODE_PROCESS
+      && setup->transport == COPROC_TRANSPORT_SHARED_MEMORY
+      && !g_variant_lookup (hello, "shared-memory", "t", NULL))
+    {
+      g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_SPAWN,
+                           "It does not take up the memory that it should share");
+      return FALSE;
+    }
   if (hello != NULL)
     return TRUE;
 

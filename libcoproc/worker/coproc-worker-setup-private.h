@@ -35,6 +35,8 @@ typedef struct
   GMainContext *context;           /* of the messenger's signals */
   char **environment;              /* (nullable) the host's */
   char *working_directory;         /* (nullable) the host's */
+  CoprocTransport transport;       /* of processes */
+  gboolean copied_payloads;
   CoprocStderrMode stderr_mode;
   gboolean inherit_stdout;
   gint64 grace_us;                 /* for the ends that nobody asked for */

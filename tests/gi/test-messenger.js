@@ -207,6 +207,17 @@ test('bytes/send-bytes', () => {
     equal(workerEnd.receive_message('bytes', -1, null).get_bytes().get_size(), 0);
 });
 
+test('bytes/alloc', () => {
+    const [workerEnd, hostEnd] = pair();
+    const bytes = hostEnd.alloc_bytes(100000);
+    bytes.toArray().fill(7);
+    hostEnd.send_message(Coproc.Message.new_bytes(bytes), MessageKind.NOREQUEST);
+    const got = workerEnd.receive_message(null, -1, null).get_bytes().toArray();
+    equal(got.length, 100000);
+    truthy(got.every(byte => byte === 7), 'filled in place');
+    fails(Coproc.Error.TOO_LARGE, () => hostEnd.alloc_bytes(2 ** 30 + 1));
+});
+
 test('bytes/any-kind', () => {
     const [workerEnd, hostEnd] = pair();
     const [done, serial] = hostEnd.send_bytes_full(new Uint8Array([1]), 'c', MessageKind.REQUEST, 2.5);

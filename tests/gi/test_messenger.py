@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """The messenger from Python."""
 
+import ctypes
 import math
 import os
 import select
@@ -383,6 +384,20 @@ class Bytes(Case):
         self.assertEqual(got.get_bytes().get_data(), b"12345")
         # The payload of a received message gives them without a cost per byte, too.
         self.assertEqual(got.get_payload().get_data_as_bytes().get_data(), b"12345")
+
+    def test_alloc_bytes(self):
+        """Memory that is filled in place, through a memoryview of it."""
+        glib = ctypes.CDLL("libglib-2.0.so.0")
+        glib.g_bytes_get_data.restype = ctypes.c_void_p
+        worker_end, host_end = pair()
+        data = host_end.alloc_bytes(MIB)
+        address = glib.g_bytes_get_data(ctypes.c_void_p(hash(data)), None)
+        view = memoryview((ctypes.c_uint8 * data.get_size()).from_address(address)).cast("B")
+        view[:] = bytes(range(256)) * (MIB // 256)
+        host_end.send_message(Coproc.Message.new_bytes(data), Coproc.MessageKind.NOREQUEST)
+        got = worker_end.receive_message(None, -1).get_bytes()
+        self.assertTrue(got.get_data() == bytes(range(256)) * (MIB // 256))
+        self.assertFails(Coproc.Error.TOO_LARGE, host_end.alloc_bytes, 2**30 + 1)
 
     def test_mebibyte_budget(self):
         """Eight mebibytes there and back cost milliseconds each, not seconds."""

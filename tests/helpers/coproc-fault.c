@@ -31,7 +31,7 @@ coproc_fault_new_hostile (void)
   CoprocWorkerResource *worker = coproc_worker_resource_new (path, "hostile");
 
   g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, "grace-period",
-                (gint64) GRACE_US, NULL);
+                (gint64) GRACE_US, "transport", coproc_test_get_transport (), NULL);
   return worker;
 }
 

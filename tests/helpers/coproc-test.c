@@ -6,13 +6,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #ifdef COPROC_TEST_LINKS
-#include <sys/mman.h>
-
 #include "messenger/coproc-messenger-private.h"
-#include "wire/coproc-ring-private.h"
+#include "wire/coproc-shared-layout-private.h"
 #include "wire/coproc-unix-private.h"
 #endif
 
@@ -303,34 +300,28 @@ coproc_test_finalize_pair (CoprocMessenger *worker_end, CoprocMessenger *host_en
 }
 
 #ifdef COPROC_TEST_LINKS
-/* Shared memory, as a process has it twice. */
-static void
-unmap_rings (gpointer rings)
-{
-  g_assert_cmpint (munmap (rings, 2 * COPROC_RING_AREA_SIZE), ==, 0);
-}
-
+/* Each end has mapped the memory for itself, as a process has. */
 static void
 new_ring_links (CoprocTransportLink *links[2])
 {
   g_autoptr(GError) error = NULL;
-  int fd = memfd_create ("coproc-test", MFD_CLOEXEC);
-  guint8 *rings[2];
-  int fds[2][2];
+  CoprocSharedMemory *memory[2];
+  int pipes[2][2];
+  int fd;
 
-  g_assert_cmpint (ftruncate (fd, 2 * COPROC_RING_AREA_SIZE), ==, 0);
+  memory[0] = coproc_shared_memory_new (COPROC_SHARED_END, &fd, &error);
+  g_assert_no_error (error);
+  memory[1] = coproc_shared_memory_open (fd, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 2; i++)
+    g_assert_true (coproc_unix_pipe (pipes[i], &error));
   for (guint i = 0; i < 2; i++)
     {
-      rings[i] = mmap (NULL, 2 * COPROC_RING_AREA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      g_assert_true (rings[i] != MAP_FAILED);
-      g_assert_true (coproc_unix_pipe (fds[i], &error));
+      links[i] = coproc_ring_transport_new (pipes[i][0], pipes[1 - i][1], memory[i],
+                                            i == 0 ? COPROC_SHARE_AS_WORKER : COPROC_SHARE_AS_HOST, &error);
+      g_assert_no_error (error);
+      coproc_shared_memory_unref (memory[i]);
     }
-  close (fd);
-  for (guint i = 0; i < 2; i++)
-    links[i] = coproc_ring_transport_new (fds[i][0], fds[1 - i][1], rings[i] + i * COPROC_RING_AREA_SIZE,
-                                          rings[i] + (1 - i) * COPROC_RING_AREA_SIZE, rings[i],
-                                          unmap_rings, &error);
-  g_assert_no_error (error);
 }
 #endif
 
@@ -353,9 +344,11 @@ coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger 
       ends[i] = coproc_messenger_new_for_transport (type, NULL, links[i], &error);
       g_assert_no_error (error);
       g_assert_true (coproc_messenger_send_hello (ends[i], NULL, &error));
-      if (through_rings)
-        coproc_messenger_share (ends[i]);
     }
+  /* Both ends have moved to their rings when the rings say that they are empty. */
+  while (through_rings && (links[0]->ops->has_input (links[0]) || links[1]->ops->has_input (links[1])))
+    for (guint i = 0; i < 2; i++)
+      coproc_messenger_pipe_poll (ends[i]);
   *worker_end = ends[0];
   *host_end = ends[1];
 #else

@@ -84,6 +84,13 @@ coproc_test_get_mode (void)
   return coproc_test_in_threads () ? COPROC_WORKER_MODE_THREAD : COPROC_WORKER_MODE_PROCESS;
 }
 
+/* What the workers of this program that are processes are to use, with COPROC_TEST_TRANSPORT=pipe pipes. */
+static inline CoprocTransport
+coproc_test_get_transport (void)
+{
+  return g_strcmp0 (g_getenv ("COPROC_TEST_TRANSPORT"), "pipe") == 0 ? COPROC_TRANSPORT_PIPE : COPROC_TRANSPORT_AUTO;
+}
+
 void coproc_test_new_pair (GType type, CoprocMessenger **worker_end, CoprocMessenger **host_end);
 
 /* --- asynchronous calls --- */

@@ -4,7 +4,8 @@
  * To be preloaded: makes the system calls on pipes as unhelpful as they may be. COPROC_FAULT is
  * "SEED,PERCENT": so often a read or write is short, is interrupted, or, where the descriptor is
  * non-blocking, would block; and a poll is interrupted. COPROC_TEST_PIPE is the size in bytes that
- * pipes have, whatever a program asks for. With COPROC_TEST_PIDFD=0 the system has no pidfds.
+ * pipes have, whatever a program asks for. With COPROC_TEST_PIDFD=0 the system has no pidfds, and with
+ * COPROC_TEST_MEMFD=ENOSYS (or EMFILE) it makes no memfds.
  *
  * What a pipe promises is kept, because programs that are about to die, and those that read what
  * they have left, rely on it: an empty pipe takes up to PIPE_BUF bytes at once, and the read of one
@@ -39,6 +40,7 @@ int shim_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *timeout,
                 const sigset_t *mask) __asm__ ("ppoll");
 int shim_epoll_wait (int fd, struct epoll_event *events, int n, int timeout) __asm__ ("epoll_wait");
 int shim_pipe2 (int fds[2], int flags) __asm__ ("pipe2");
+int shim_memfd_create (const char *name, unsigned flags) __asm__ ("memfd_create");
 int shim_fcntl (int fd, int command, ...) __asm__ ("fcntl");
 int shim_fcntl64 (int fd, int command, ...) __asm__ ("fcntl64");
 long shim_syscall (long number, ...) __asm__ ("syscall");
@@ -55,6 +57,7 @@ static atomic_uint_fast64_t state;
 static unsigned percent;
 static int pipe_size; /* 0: as it comes */
 static int no_pidfds;
+static int memfd_errno; /* 0: there are memfds */
 
 static ssize_t (*real_readv) (int, const struct iovec *, int);
 static ssize_t (*real_writev) (int, const struct iovec *, int);
@@ -64,6 +67,7 @@ static int (*real_poll) (struct pollfd *, nfds_t, int);
 static int (*real_ppoll) (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 static int (*real_epoll_wait) (int, struct epoll_event *, int, int);
 static int (*real_pipe2) (int[2], int);
+static int (*real_memfd_create) (const char *, unsigned);
 static int (*real_fcntl) (int, int, ...);
 static long (*real_syscall) (long, ...);
 
@@ -73,6 +77,7 @@ shim_init (void)
   const char *setting = getenv ("COPROC_FAULT");
   const char *size = getenv ("COPROC_TEST_PIPE");
   const char *pidfd = getenv ("COPROC_TEST_PIDFD");
+  const char *memfd = getenv ("COPROC_TEST_MEMFD");
   char *end = NULL;
 
   *(void **) &real_readv = dlsym (RTLD_NEXT, "readv");
@@ -83,10 +88,13 @@ shim_init (void)
   *(void **) &real_ppoll = dlsym (RTLD_NEXT, "ppoll");
   *(void **) &real_epoll_wait = dlsym (RTLD_NEXT, "epoll_wait");
   *(void **) &real_pipe2 = dlsym (RTLD_NEXT, "pipe2");
+  *(void **) &real_memfd_create = dlsym (RTLD_NEXT, "memfd_create");
   *(void **) &real_fcntl = dlsym (RTLD_NEXT, "fcntl");
   if (size != NULL)
     pipe_size = atoi (size);
   no_pidfds = pidfd != NULL && strcmp (pidfd, "0") == 0;
+  if (memfd != NULL)
+    memfd_errno = strcmp (memfd, "EMFILE") == 0 ? EMFILE : ENOSYS;
   if (setting == NULL)
     return;
   atomic_store (&state, strtoull (setting, &end, 0) * 0x9e3779b97f4a7c15u + 1);
@@ -264,6 +272,15 @@ shim_pipe2 (int fds[2], int flags)
   if (result == 0 && pipe_size > 0)
     real_fcntl (fds[1], F_SETPIPE_SZ, pipe_size);
   return result;
+}
+
+int
+shim_memfd_create (const char *name, unsigned flags)
+{
+  if (memfd_errno == 0)
+    return real_memfd_create (name, flags);
+  errno = memfd_errno;
+  return -1;
 }
 
 /* Every command takes a pointer, an int, or nothing: all pass as a pointer here. */

@@ -22,6 +22,8 @@ static void
 patient_begin (Patient *self)
 {
   self->worker = coproc_fault_new_hostile ();
+  /* Then the page is all that is shared, for the one that is written over. */
+  g_object_set (self->worker, "transport", COPROC_TRANSPORT_PIPE, NULL);
   coproc_fault_start (self->worker, NULL);
   coproc_fault_ping (self->worker);
   self->messenger = coproc_worker_resource_get_messenger (self->worker);

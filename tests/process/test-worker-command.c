@@ -18,7 +18,7 @@ new_command (void)
   const char *const argv[] = { path, NULL };
   CoprocWorkerResource *worker = coproc_worker_resource_new_for_command (argv);
 
-  g_object_set (worker, "grace-period", G_GINT64_CONSTANT (200000), NULL);
+  g_object_set (worker, "grace-period", G_GINT64_CONSTANT (200000), "transport", coproc_test_get_transport (), NULL);
   return worker;
 }
 

@@ -313,11 +313,15 @@ test_cut (void)
 static void
 test_garbage (void)
 {
-  CoprocWorkerResource *worker = new_started ("garble");
-  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (worker);
+  CoprocWorkerResource *worker = new_worker ("garble");
+  CoprocMessenger *messenger;
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("A worker that breaks the protocol is killed, and the reason is told");
+
+  g_object_set (worker, "transport", COPROC_TRANSPORT_PIPE, NULL); /* it writes to the pipe */
+  start_worker (worker, NULL);
+  messenger = coproc_worker_resource_get_messenger (worker);
 
   g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
   g_assert_true (error->domain == COPROC_ERROR);

@@ -13,7 +13,8 @@ new_worker (const char *entry_point)
   g_autofree char *path = coproc_fault_path ("plugins/lifecycle.so");
   CoprocWorkerResource *worker = coproc_worker_resource_new (path, entry_point);
 
-  g_object_set (worker, "grace-period", G_GINT64_CONSTANT (200000), "mode", coproc_test_get_mode (), NULL);
+  g_object_set (worker, "grace-period", G_GINT64_CONSTANT (200000), "mode", coproc_test_get_mode (), "transport",
+                coproc_test_get_transport (), NULL);
   return worker;
 }
 

@@ -22,6 +22,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "wire/coproc-shared-layout-private.h"
+
 #define FIRST_PROTOCOL_FD 10
 #define HEADER_SIZE 40
 #define WIRE_VERSION 1
@@ -209,9 +211,9 @@ do_close_both (Hostile *self, gint64 number)
   cut_off (TRUE);
 }
 
-/* All of the memory that is shared with the host. */
-static void
-do_scribble (Hostile *self, gint64 number)
+/* The memory that is shared with the host. NULL: there is none. */
+static guint8 *
+find_memory (gsize *size)
 {
   g_autofree char *maps = NULL;
   g_auto (GStrv) lines = NULL;
@@ -220,14 +222,54 @@ do_scribble (Hostile *self, gint64 number)
   lines = g_strsplit (maps, "\n", -1);
   for (gsize i = 0; lines[i] != NULL; i++)
     {
-      guint8 *from, *to;
+      guint8 *from;
 
       if (strstr (lines[i], "/memfd:coproc") == NULL || strstr (lines[i], "rw-s") == NULL)
         continue;
       from = (guint8 *) g_ascii_strtoull (lines[i], NULL, 16);
-      to = (guint8 *) g_ascii_strtoull (strchr (lines[i], '-') + 1, NULL, 16);
-      for (; from < to; from++)
-        *from = (guint8) g_random_int ();
+      *size = (gsize) ((guint8 *) g_ascii_strtoull (strchr (lines[i], '-') + 1, NULL, 16) - from);
+      return from;
+    }
+  return NULL;
+}
+
+/* All of it up to the end of the rings. */
+static void
+do_scribble (Hostile *self, gint64 number)
+{
+  gsize size;
+  guint8 *memory = find_memory (&size);
+
+  g_assert (memory != NULL);
+  for (gsize i = 0; i < MIN (size, COPROC_SHARED_RINGS_END); i++)
+    memory[i] = (guint8) g_random_int ();
+}
+
+/* Writes to the stream behind the library's back, wherever it goes. */
+static void
+put_bytes (const guint8 *data, gsize size)
+{
+  gsize memory_size = 0;
+  guint8 *memory = find_memory (&memory_size);
+
+  if (memory != NULL && memory_size >= COPROC_SHARED_RINGS_END)
+    {
+      CoprocRingControl *control = (gpointer) (memory + COPROC_SHARED_RING_TO_HOST);
+      guint8 *ring = memory + COPROC_SHARED_RING_TO_HOST + COPROC_RING_CONTROL_SIZE;
+      const guint32 n_written = atomic_load (&control->n_written);
+
+      for (gsize i = 0; i < size; i++)
+        ring[(n_written + i) % COPROC_RING_SIZE] = data[i];
+      atomic_store (&control->n_written, n_written + (guint32) size);
+      data = (const guint8 *) "";
+      size = 1; /* the bell */
+    }
+  for (gsize done = 0; done < size;)
+    {
+      gssize n = write (find_out_fd (), data + done, size - done);
+
+      g_assert (n > 0 || errno == EINTR || errno == EAGAIN);
+      done += (gsize) MAX (n, 0);
     }
 }
 
@@ -429,13 +471,7 @@ do_cut (Hostile *self, gint64 number)
   frame[5] = FRAME_KIND_REPLY;
   memcpy (frame + 16, &last_serial, sizeof last_serial);
   memcpy (frame + 24, &reply_serial, sizeof reply_serial);
-  for (gsize done = 0; done < size;)
-    {
-      gssize n = write (find_out_fd (), frame + done, size - done);
-
-      g_assert (n > 0 || errno == EINTR || errno == EAGAIN);
-      done += (gsize) MAX (n, 0);
-    }
+  put_bytes (frame, size);
 }
 
 /* What each open descriptor is, `as`. */
