@@ -10,6 +10,7 @@
 #include "wire/coproc-arena-private.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +21,8 @@
 /* Bytes in use beyond which no further block is taken, but for one that is larger itself; what is free and still
  * resident is not more either. */
 #define LIMIT (64u * 1024 * 1024)
+
+#define STREAM_BYTES_PER_US 4096 /* about what goes through a ring */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -57,6 +60,7 @@ struct _CoprocArena
   guint8 *resident;           /* [COPROC_ARENA_UNITS] whether there is memory behind a unit */
   GArray *lent;               /* (element-type guint): blocks with loans */
   guint32 n_returns;          /* as last seen */
+  guint32 n_returns_in_vain;  /* ... when it was waited for a return that did not come; -1: not yet */
   gsize n_used;               /* units */
   gsize n_resident;           /* units */
 };
@@ -177,6 +181,7 @@ take_locked (CoprocArena *self, gsize size, guint *unit)
       self->blocks = g_new0 (Block, COPROC_ARENA_UNITS);
       self->resident = g_new0 (guint8, COPROC_ARENA_UNITS);
       self->lent = g_array_new (FALSE, FALSE, sizeof (guint));
+      self->n_returns_in_vain = G_MAXUINT32;
     }
   collect_locked (self);
   if (self->n_used > 0 && (self->n_used + ((gsize) 1 << order)) * COPROC_ARENA_UNIT > LIMIT)
@@ -226,16 +231,40 @@ make_resident (CoprocArena *self, guint unit, gsize size)
   return TRUE;
 }
 
+/* The other side may be about to return a block: it is given as long as the stream would take for the payload,
+ * unless it has returned nothing since that was in vain. */
+static gboolean
+take_in_time (CoprocArena *self, gsize size, guint *unit)
+{
+  gint64 deadline = 0, now = 0;
+  gboolean taken, waits;
+
+  do
+    {
+      if (deadline != 0)
+        sched_yield ();
+      g_mutex_lock (&self->lock);
+      taken = take_locked (self, size, unit);
+      waits = !taken && size <= LIMIT && self->lent->len > 0 && self->n_returns != self->n_returns_in_vain;
+      now = waits ? g_get_monotonic_time () : 0;
+      if (deadline == 0)
+        deadline = now + (gint64) (size / STREAM_BYTES_PER_US);
+      if (waits && now >= deadline)
+        {
+          self->n_returns_in_vain = self->n_returns;
+          waits = FALSE;
+        }
+      g_mutex_unlock (&self->lock);
+    }
+  while (waits);
+  return taken;
+}
+
 /* A held block with memory behind it. */
 static gboolean
 take (CoprocArena *self, gsize size, guint *unit)
 {
-  gboolean taken;
-
-  g_mutex_lock (&self->lock);
-  taken = take_locked (self, size, unit);
-  g_mutex_unlock (&self->lock);
-  if (!taken)
+  if (!take_in_time (self, size, unit))
     return FALSE;
   if (make_resident (self, *unit, size))
     return TRUE;

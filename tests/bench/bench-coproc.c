@@ -3,10 +3,11 @@
  *
  * The exchanges of bench-pipe with messengers at both ends of the two pipes.
  *
- *   bench-coproc [--scale X] [MEASUREMENT...]
+ *   bench-coproc [--shared-memory] [--scale X] [MEASUREMENT...]
  *
  * prints one line "MEASUREMENT VALUE" each, in the units of bench-pipe. The peer is this program
- * again, spawned before there is a thread, so that each end is pinned whole.
+ * again, spawned before there is a thread, so that each end is pinned whole; with --shared-memory it is a
+ * worker.
  */
 #include "bench-exchange.h"
 
@@ -39,6 +40,11 @@ static const Measurement measurements[] = {
   { "in-flight", false, 0, 1000000, in_flight_host, echo_peer },
   { "in-flight-batch", false, 0, 1000000, in_flight_batch_host, answer_peer },
   { "large", false, BENCH_LARGE, 1024, large_host, blocking_peer },
+  { "large-64-kib", false, BENCH_LARGE, 16384, large_64_kib_host, blocking_peer },
+  { "large-16-mib", false, BENCH_LARGE, 64, large_16_mib_host, blocking_peer },
+  { "in-place-64-kib", false, BENCH_LARGE, 16384, in_place_64_kib_host, first_byte_peer },
+  { "in-place-1-mib", false, BENCH_LARGE, 16384, in_place_1_mib_host, first_byte_peer },
+  { "in-place-16-mib", false, BENCH_LARGE, 16384, in_place_16_mib_host, first_byte_peer },
   { "priority-4", false, 0, 4, priority_host, priority_peer },
   { "priority-distinct", false, 0, 1 << 17, priority_host, priority_peer },
 };
@@ -61,12 +67,19 @@ new_messenger (int in_fd, int out_fd)
   return messenger;
 }
 
-/* bench-coproc --peer INDEX COUNT IN_FD OUT_FD: it was pinned by whoever spawned it. */
+/* bench-coproc --peer INDEX COUNT [IN_FD OUT_FD]: it was pinned by whoever spawned it. */
 static int
-peer_main (char **arguments)
+peer_main (int n_arguments, char **arguments)
 {
   const Measurement *m = &measurements[atoi (arguments[0])];
-  CoprocMessenger *messenger = new_messenger (atoi (arguments[2]), atoi (arguments[3]));
+  GError *error = NULL;
+  CoprocMessenger *messenger;
+
+  if (n_arguments == 4)
+    messenger = new_messenger (atoi (arguments[2]), atoi (arguments[3]));
+  else
+    messenger = coproc_worker_connect (COPROC_TYPE_PRIORITY_MESSENGER, NULL, &error);
+  bench_check (messenger != NULL, error);
 
   m->peer (messenger, atol (arguments[1]));
   /* The host says goodbye first: nothing of ours is lost then. */
@@ -134,21 +147,54 @@ run (int index, double scale, const cpu_set_t *allowed)
   return value;
 }
 
+/* The same with a worker. */
+static double
+run_worker (int index, double scale, const cpu_set_t *allowed)
+{
+  const Measurement *m = &measurements[index];
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *number = g_strdup_printf ("%d", index);
+  long count = get_count (m, scale);
+  g_autofree char *count_text = g_strdup_printf ("%ld", count);
+  const char *const argv[] = { program, "--peer", number, count_text, NULL };
+  CoprocWorkerResource *worker = coproc_worker_resource_new_for_command (argv);
+  GError *error = NULL;
+  double value;
+  bool ok;
+
+  g_object_set (worker, "transport", COPROC_TRANSPORT_SHARED_MEMORY, NULL);
+  bench_pin (allowed, m->same_core ? 0 : 1);
+  ok = coproc_worker_resource_start (worker, NULL, NULL, &error);
+  bench_check (ok, error);
+  bench_pin_all (allowed, 0); /* the library's thread, too, which there is by now */
+  value = m->host (coproc_worker_resource_get_messenger (worker), count);
+  ok = coproc_worker_resource_stop (worker, G_USEC_PER_SEC, &error);
+  bench_check (ok, error);
+  g_object_unref (worker);
+  return value;
+}
+
 int
 main (int argc, char **argv)
 {
   cpu_set_t allowed;
   double scale = 1;
+  double (*run_one) (int index, double scale, const cpu_set_t *allowed) = run;
   int first = 1;
 
-  if (argc == 6 && strcmp (argv[1], "--peer") == 0)
-    return peer_main (argv + 2);
+  if ((argc == 4 || argc == 6) && strcmp (argv[1], "--peer") == 0)
+    return peer_main (argc - 2, argv + 2);
   if (sched_getaffinity (0, sizeof allowed, &allowed) < 0)
     bench_die ("sched_getaffinity");
-  if (argc > 2 && strcmp (argv[1], "--scale") == 0)
+  if (argc > first && strcmp (argv[first], "--shared-memory") == 0)
     {
-      scale = g_ascii_strtod (argv[2], NULL);
-      first = 3;
+      run_one = run_worker;
+      first++;
+    }
+  if (argc > first + 1 && strcmp (argv[first], "--scale") == 0)
+    {
+      scale = g_ascii_strtod (argv[first + 1], NULL);
+      first += 2;
     }
   for (int i = 0; i < (int) G_N_ELEMENTS (measurements); i++)
     {
@@ -158,7 +204,7 @@ main (int argc, char **argv)
         wanted = wanted || strcmp (argv[j], measurements[i].name) == 0;
       if (wanted)
         {
-          printf ("%s %.6g\n", measurements[i].name, run (i, scale, &allowed));
+          printf ("%s %.6g\n", measurements[i].name, run_one (i, scale, &allowed));
           fflush (stdout);
         }
     }

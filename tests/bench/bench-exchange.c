@@ -223,6 +223,80 @@ large_host (CoprocMessenger *messenger, long count)
   return norequest_host (messenger, payload, count) * BENCH_LARGE / (1 << 20);
 }
 
+/* --- other sizes: copied once (MiB/s), or in place, where only the first bytes are written and read (1/s) --- */
+
+static double
+copied_host (CoprocMessenger *messenger, long count, gsize size)
+{
+  g_autoptr (GVariant) payload = new_payload (size);
+
+  return norequest_host (messenger, payload, count) * (double) size / (1 << 20);
+}
+
+double
+large_64_kib_host (CoprocMessenger *messenger, long count)
+{
+  return copied_host (messenger, count, 64 << 10);
+}
+
+double
+large_16_mib_host (CoprocMessenger *messenger, long count)
+{
+  return copied_host (messenger, count, 16 << 20);
+}
+
+static double
+in_place_host (CoprocMessenger *messenger, long count, gsize size)
+{
+  const double start = bench_now ();
+  GError *error = NULL;
+
+  for (long i = 0; i < count; i++)
+    {
+      GBytes *bytes = coproc_messenger_alloc_bytes (messenger, size, &error);
+      guint8 *data;
+
+      bench_check (bytes != NULL, error);
+      data = (guint8 *) g_bytes_get_data (bytes, NULL);
+      memset (data, (int) i, 64);
+      bench_check (coproc_messenger_send_bytes (messenger, data, size, NULL, &error), error);
+      g_bytes_unref (bytes);
+    }
+  return await_done (messenger, start, (double) count);
+}
+
+double
+in_place_64_kib_host (CoprocMessenger *messenger, long count)
+{
+  return in_place_host (messenger, count, 64 << 10);
+}
+
+double
+in_place_1_mib_host (CoprocMessenger *messenger, long count)
+{
+  return in_place_host (messenger, count, 1 << 20);
+}
+
+double
+in_place_16_mib_host (CoprocMessenger *messenger, long count)
+{
+  return in_place_host (messenger, count, 16 << 20);
+}
+
+void
+first_byte_peer (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      GError *error = NULL;
+      g_autoptr (CoprocMessage) message = coproc_messenger_receive_message (messenger, NULL, -1, NULL, &error);
+
+      bench_check (message != NULL, error);
+      bench_touch (g_bytes_get_data (coproc_message_get_bytes (message), NULL), 1);
+    }
+  send_small (messenger);
+}
+
 void
 blocking_peer (CoprocMessenger *messenger, long count)
 {

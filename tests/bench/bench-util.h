@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -57,6 +58,23 @@ bench_pin (const cpu_set_t *allowed, int nth)
   CPU_SET (last, &one);
   if (sched_setaffinity (0, sizeof one, &one) < 0)
     bench_die ("sched_setaffinity");
+}
+
+/* The same for every thread that this process has. */
+static inline void
+bench_pin_all (const cpu_set_t *allowed, int nth)
+{
+  DIR *tasks = opendir ("/proc/self/task");
+  struct dirent *task;
+  cpu_set_t one;
+
+  bench_pin (allowed, nth);
+  if (tasks == NULL || sched_getaffinity (0, sizeof one, &one) < 0)
+    bench_die ("/proc/self/task");
+  while ((task = readdir (tasks)) != NULL)
+    if (task->d_name[0] != '.' && sched_setaffinity (atoi (task->d_name), sizeof one, &one) < 0 && errno != ESRCH)
+      bench_die ("sched_setaffinity");
+  closedir (tasks);
 }
 
 static inline void
