@@ -15,6 +15,7 @@
 #define MAX_SPIN_SKIP 1023
 #define MAX_LOOK_SKIP 63
 #define LINGER_TIME 3 /* µs */
+#define MAX_GAZE 100  /* looks without a system call: a few µs */
 
 static void
 wait_cancelled (GCancellable *cancellable, gpointer data)
@@ -93,6 +94,31 @@ linger (CoprocEndpoint *self)
   return look (self);
 }
 
+/* Tells the processor that nothing but a change of memory is waited for. */
+static inline void
+relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile ("yield");
+#endif
+}
+
+/* Looks again and again without a system call, for a peer that answers from another core: where to look costs next
+ * to nothing. Where it costs one, this is one look. Returns: how many frames came. */
+static gsize
+gaze (CoprocEndpoint *self)
+{
+  for (guint i = 0; i < MAX_GAZE; i++)
+    {
+      if (self->transport->ops->has_input (self->transport))
+        return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      relax ();
+    }
+  return 0;
+}
+
 /* Looks at the link for a short while before the thread sleeps: a message that comes meanwhile costs
  * no wake-up, neither here nor at the sender. Before a look the processor is offered to others, so that
  * a peer on the same core can answer; only where messages are often there already the first look comes
@@ -113,7 +139,7 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
     }
   else if (is_worth_trying (&self->looking))
     {
-      n_frames = look (self);
+      n_frames = gaze (self);
       note_outcome (&self->looking, n_frames > 0, MAX_LOOK_SKIP);
     }
 
