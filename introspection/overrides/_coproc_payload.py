@@ -205,21 +205,25 @@ def serialise(value):
     return _WRITERS.get(type(value), _write_other)(value)
 
 
-_new_string = GLib.Variant.new_string
 _SIMPLE = {
-    str: _new_string,
     bool: GLib.Variant.new_boolean,
     float: GLib.Variant.new_double,
 }
+_new_string = GLib.Variant.new_string
+_new_int64 = GLib.Variant.new_int64
 
 
 def to_variant(value):
     """A GLib.Variant of a value; one of its own is left as it is."""
-    if isinstance(value, GLib.Variant):
+    kind = type(value)
+    if kind is GLib.Variant:
         return value
-    simple = _SIMPLE.get(type(value))
-    if simple is not None and (simple is not _new_string or "\0" not in value):
-        return simple(value)
+    if kind is str and "\0" not in value:
+        return _new_string(value)
+    if kind is int and -1 << 63 <= value < 1 << 63:
+        return _new_int64(value)
+    if kind in _SIMPLE:
+        return _SIMPLE[kind](value)
     code, data = serialise(value)
     return _new_from_bytes(_get_type(code), _new_bytes(data), True)
 

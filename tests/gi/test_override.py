@@ -3,6 +3,7 @@
 """What the Python override adds to introspection."""
 
 import array
+import ast
 import asyncio
 import contextlib
 import gc
@@ -457,6 +458,29 @@ class Asyncio(Case):
             descriptors()
         until(lambda: (gc.collect(), open_fds() <= before)[1])
 
+    def test_glib_loop(self):
+        """A loop of GLib's own iterates the context that completions come in."""
+        try:
+            from gi.events import GLibEventLoopPolicy
+        except ImportError:
+            try:
+                from gbulb import GLibEventLoopPolicy
+            except ImportError:
+                self.skipTest("neither gi.events nor gbulb is installed")
+
+        async def run():
+            async with Coproc.WorkerResource.new("echo", "echo") as worker:
+                self.assertEqual(await asyncio.gather(*map(worker.messenger.call_async, range(10))),
+                                 list(range(10)))
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(worker.messenger.receive_async("x"), 0.01)
+
+        asyncio.set_event_loop_policy(GLibEventLoopPolicy())
+        try:
+            asyncio.run(run())
+        finally:
+            asyncio.set_event_loop_policy(None)
+
     def test_interrupt(self):
         """Ctrl-C cancels the main task, as it does without this library."""
         async def run():
@@ -465,6 +489,25 @@ class Asyncio(Case):
             await host_end.receive_async()
 
         self.assertRaises(KeyboardInterrupt, asyncio.run, run())
+
+
+class Stubs(Case):
+    def test_complete(self):
+        """What editors complete from names all that is there, with its parameters."""
+        with open(os.environ["COPROC_TEST_STUBS"], encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+        classes = {node.name: {item.name: item for item in node.body
+                               if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
+                   for node in tree.body if isinstance(node, ast.ClassDef)}
+        for kind in (Coproc.Message, Coproc.Messenger, Coproc.Plugin, Coproc.WorkerResource):
+            missing = {name for base in kind.__mro__ if "Coproc" in base.__module__ for name in vars(base)
+                       if not name.startswith(("_", "do_"))} - set(classes[kind.__name__])
+            self.assertLessEqual(missing, {"parent_instance", "parent_class"})
+        self.assertIn("TimedOut", classes)
+        call = classes["Messenger"]["call"].args
+        self.assertEqual([argument.arg for argument in call.args + call.kwonlyargs],
+                         ["self", "payload", "channel", "timeout_us", "cancellable", "timeout"])
+        self.assertIn("worker_connect", {node.name for node in tree.body if isinstance(node, ast.FunctionDef)})
 
 
 class Import(Case):

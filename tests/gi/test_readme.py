@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""The programs in the README run as shown."""
+"""The programs in the README, and those of the pages, run as shown."""
 
 import os
 import re
@@ -47,6 +47,28 @@ class Readme(Case):
         if shutil.which("gjs") is None:
             self.skipTest("gjs is not installed")
         self.run_program("js", "hello.js", [["gjs", "-m", "hello.js"]])
+
+    def run_page(self, name, language, suffix, command):
+        """The blocks of a page are one program, and a module `jobs` where they begin with its name."""
+        with open(os.path.join(ROOT, "introspection", "pages", name), encoding="utf-8") as file:
+            blocks = re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.S | re.M)
+        self.assertGreater(len(blocks), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            for block in blocks:
+                part = "jobs" if f"jobs{suffix}" in block.split("\n")[0] else "main"
+                with open(os.path.join(folder, part + suffix), "a", encoding="utf-8") as file:
+                    file.write(block)
+            done = subprocess.run([*command, "main" + suffix], cwd=folder, capture_output=True, text=True,
+                                  timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_page_python(self):
+        self.run_page("python.md", "python", ".py", [sys.executable])
+
+    def test_page_javascript(self):
+        if shutil.which("gjs") is None:
+            self.skipTest("gjs is not installed")
+        self.run_page("javascript.md", "js", ".js", ["gjs", "-m"])
 
     def test_links(self):
         """What the pages of the top level link to is there."""
