@@ -24,25 +24,22 @@ function* files(folder) {
     }
 }
 
-const inputs = [...files(Gio.File.new_for_path(ARGV[0] ?? '.'))]
-    .map(path => new GLib.Variant('a{sv}', {path: new GLib.Variant('s', path)}));
-const pool = Coproc.WorkerPool.new('text', 'count', 0);
-pool.start(null, null);
-const operation = pool.map_unordered(inputs, 0);
-
+const inputs = [...files(Gio.File.new_for_path(ARGV[0] ?? '.'))].map(path => ({path}));
 const totals = {lines: 0, words: 0, bytes: 0};
 let failed = 0;
-for (let n = 0; n < inputs.length; n++) {
-    try {
-        let [counts] = operation.next(null);
-        counts = counts instanceof GLib.Variant ? counts.recursiveUnpack() : counts;
-        for (const key of KEYS)
-            totals[key] += counts[key];
-    } catch (error) {
-        printerr(error.message);
-        failed++;
+
+Coproc.using(Coproc.WorkerPool.new('text', 'count', 0), pool => {
+    const results = pool.map_unordered(inputs)[Symbol.iterator]();
+    for (let n = 0; n < inputs.length; n++) {
+        try {
+            const counts = results.next().value;
+            for (const key of KEYS)
+                totals[key] += counts[key];
+        } catch (error) {
+            printerr(error.message);
+            failed++;
+        }
     }
-}
+});
 print(`${KEYS.map(key => `${totals[key]} ${key}`).join(', ')} in ${inputs.length - failed} files`);
-pool.stop(1000000);
 System.exit(failed > 0 ? 1 : 0);

@@ -18,28 +18,24 @@ folder = sys.argv[1] if len(sys.argv) > 1 else '.'
 paths = [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
 paths = [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
-pool = Coproc.WorkerPool.new('text', 'count', 0)
-pool.start(None, None)
-operation = pool.map_unordered(
-    [GLib.Variant('a{sv}', {'path': GLib.Variant('s', path)}) for path in paths], 0)
-
 totals = dict.fromkeys(KEYS, 0)
 failed = 0
-for n in range(1, len(paths) + 1):
-    try:
-        counts = operation.next(None)[0]
-        counts = counts.unpack() if isinstance(counts, GLib.Variant) else counts
-        for key in KEYS:
-            totals[key] += counts[key]
-    except GLib.Error as error:
-        print(error.message, file=sys.stderr)
-        failed += 1
-    if sys.stderr.isatty():
-        filled = 40 * n // len(paths)
-        print(f'\r[{"#" * filled:40}] {n} of {len(paths)}', end='', file=sys.stderr)
+
+with Coproc.WorkerPool.new('text', 'count', 0) as pool:
+    results = pool.map_unordered({'path': path} for path in paths)
+    for n in range(1, len(paths) + 1):
+        try:
+            counts = next(results)
+            for key in KEYS:
+                totals[key] += counts[key]
+        except GLib.Error as error:
+            print(error.message, file=sys.stderr)
+            failed += 1
+        if sys.stderr.isatty():
+            filled = 40 * n // len(paths)
+            print(f'\r[{"#" * filled:40}] {n} of {len(paths)}', end='', file=sys.stderr)
 if sys.stderr.isatty():
     print(file=sys.stderr)
 
 print(', '.join(f'{totals[key]} {key}' for key in KEYS), 'in', len(paths) - failed, 'files')
-pool.stop(1_000_000)
 sys.exit(failed > 0)

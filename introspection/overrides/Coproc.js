@@ -19,6 +19,7 @@ function _init() {
     addMessage(Coproc);
     addMessenger(Coproc);
     addWorker(Coproc);
+    addPool(Coproc);
     addFunctions(Coproc);
 }
 
@@ -283,6 +284,12 @@ function addMessenger(Coproc) {
 
 /* --- workers --- */
 
+/** The command of a worker that runs what a module exports. */
+function getCommand(path, name) {
+    const runner = imports.overrides.Coproc.__file__.replace(/Coproc\.js$/, 'coproc-worker.js');
+    return ['gjs', '-m', runner, path.replace(/^file:\/\//, ''), name];
+}
+
 function addWorker(Coproc) {
     const {WorkerResource} = Coproc;
     const pack = args => args === null ? null : toVariant(args);
@@ -324,10 +331,79 @@ function addWorker(Coproc) {
      * payload of each request, and what it returns is the reply, or a promise of it. A class is called with
      * the arguments first, and is then used through its method `handle`.
      */
-    WorkerResource.for_module = (path, name = 'default') => {
-        const runner = imports.overrides.Coproc.__file__.replace(/Coproc\.js$/, 'coproc-worker.js');
-        return WorkerResource.new_for_command(['gjs', '-m', runner, path.replace(/^file:\/\//, ''), name]);
+    WorkerResource.for_module = (path, name = 'default') =>
+        WorkerResource.new_for_command(getCommand(path, name));
+}
+
+/* --- pools --- */
+
+function addPool(Coproc) {
+    const {MapOperation, WorkerPool} = Coproc;
+    const pack = args => args === null ? null : toVariant(args);
+    const map = function (original, inputs, chunkSize = 0) {
+        return original.call(this, Array.from(inputs, toVariant), chunkSize);
     };
+
+    replace(WorkerPool, {
+        start(original, args = null, cancellable = null) {
+            return original.call(this, pack(args), cancellable);
+        },
+        stop(original, grace = this.get_model().grace_period) {
+            return original.call(this, grace);
+        },
+        map(original, inputs, chunkSize = 0, cancellable = null) {
+            return original.call(this, Array.from(inputs, toVariant), chunkSize, cancellable).map(fromVariant);
+        },
+        map_ordered: map,
+        map_unordered: map,
+        map_lazy(original, inputs, ordered = true, chunkSize = 0) {
+            const items = inputs[Symbol.iterator]();
+            const failures = [];
+            const operation = original.call(this, () => {
+                try {
+                    const {done, value} = items.next();
+                    return done ? null : toVariant(value);
+                } catch (error) {
+                    failures.push(error);
+                    return null;
+                }
+            }, ordered, chunkSize);
+            operation.failures = failures;
+            return operation;
+        },
+    });
+    promise(WorkerPool, 'start', 2, (args = null, cancellable = null) => [pack(args), cancellable]);
+    promise(WorkerPool, 'stop', 2, function (grace = this.get_model().grace_period, cancellable = null) {
+        return [grace, cancellable];
+    });
+    promise(WorkerPool, 'submit', 4, (payload, priority = Infinity, timeout = -1, cancellable = null) =>
+        [toVariant(payload), priority, timeout, cancellable], fromVariant);
+    promise(MapOperation, 'next', 1, (cancellable = null) => [cancellable]);
+
+    // An error is thrown in the place of a result, and the next results come afterwards: no generators.
+    const step = (operation, [result]) => {
+        if (result !== null)
+            return {done: false, value: fromVariant(result)};
+        // The inputs of a lazy map may have failed, which looks like their end to the library.
+        if (operation.failures?.length)
+            throw operation.failures.pop();
+        return {done: true, value: undefined};
+    };
+    MapOperation.prototype[Symbol.iterator] = function () {
+        return {
+            next: () => step(this, this.next(null)),
+            [Symbol.iterator]() {
+                return this;
+            },
+        };
+    };
+    MapOperation.prototype[Symbol.asyncIterator] = function () {
+        return {next: async () => step(this, await this.next_async())};
+    };
+
+    /** A pool of processes that run what a module exports; see WorkerResource.for_module(). */
+    WorkerPool.for_module = (path, name = 'default', n = 0) =>
+        WorkerPool.new_for_command(getCommand(path, name), n);
 }
 
 /* --- functions --- */
@@ -369,11 +445,11 @@ function addFunctions(Coproc) {
             messenger.reply(request, reply);
         }
     };
-    /** Calls a function with a worker that is started, or a messenger; afterwards it is stopped, or closed. A
+    /** Calls a function with a worker or a pool, which is started and stopped, or a messenger, which is closed. A
      * promise of the function is waited for. */
     Coproc.using = (resource, callback) => {
         const end = () => resource instanceof Messenger ? resource.close() : resource.stop();
-        if (resource instanceof WorkerResource && !resource.is_alive())
+        if (resource instanceof Coproc.WorkerPool || resource instanceof WorkerResource && !resource.is_alive())
             resource.start();
         let result;
         try {

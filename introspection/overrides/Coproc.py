@@ -25,7 +25,8 @@ _raw = get_introspection_module("Coproc")
 _raised = _coproc_interrupt.raised
 _Kind = _raw.MessageKind
 
-__all__ = ["Error", "Message", "Messenger", "WorkerResource", "serve", "worker_connect"]
+__all__ = ["Error", "MapOperation", "Message", "Messenger", "WorkerPool", "WorkerResource", "serve",
+           "worker_connect"]
 
 for _class in _coproc_errors.CLASSES.values():
     globals()[_class.__name__] = _class
@@ -57,6 +58,8 @@ def _check_all(kind):
 
 _messenger = _check_all(_raw.Messenger)
 _worker = _check_all(_raw.WorkerResource)
+_pool = _check_all(_raw.WorkerPool)
+_map = _check_all(_raw.MapOperation)
 
 
 def _complete(kind, checked):
@@ -432,6 +435,129 @@ class WorkerResource(_raw.WorkerResource):
 
 
 WorkerResource = _complete(WorkerResource, _worker)
+
+
+# --- pools ---
+
+class MapOperation(_raw.MapOperation):
+    """The results of a map, for `for` and `async for`. What an input has failed with is raised in the place of
+    its result; the next ones can be iterated over afterwards."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        result, _index = _map.next(self, None)
+        if result is None:
+            self._raise_of_inputs()
+            raise StopIteration
+        return from_variant(result)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        result = await self.next_async()
+        if result is None:
+            self._raise_of_inputs()
+            raise StopAsyncIteration
+        return from_variant(result[0])
+
+    def next_async(self, cancellable=None, callback=None, *user_data):
+        """Awaited, it gives the next result and its index, or None at the end."""
+        return _begin(self, _raw.MapOperation, "next", (cancellable,), callback, user_data,
+                      lambda result: None if result[0] is None else result)
+
+    def _raise_of_inputs(self):
+        """The iterable of a lazy map may have failed, which looks like its end to the library."""
+        failures = self.__dict__.get("failures")
+        if failures:
+            raise failures.pop()
+
+
+class WorkerPool(_raw.WorkerPool):
+    """Workers that share tasks: `with` and `async with` start them and stop them."""
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.stop()
+
+    async def __aenter__(self):
+        await self.start_async()
+        return self
+
+    async def __aexit__(self, *exc_info):
+        await self.stop_async()
+
+    @classmethod
+    def for_callable(cls, function, n_workers=0):
+        """A pool of processes that call a Python function; see WorkerResource.for_callable()."""
+        from . import coproc_worker
+        return cls.new_for_command(coproc_worker.get_command(function), n_workers)
+
+    def start(self, arguments=None, cancellable=None):
+        """Starts the workers with a dict of arguments."""
+        return _pool.start(self, _pack_arguments(arguments), cancellable)
+
+    def stop(self, grace_us=None):
+        """Ends the workers as WorkerResource.stop() does."""
+        return _pool.stop(self, self.get_model().grace_period if grace_us is None else grace_us)
+
+    def map(self, inputs, chunk_size=0, cancellable=None):
+        """A list of the results of an iterable's items, in their order; raises what the first has failed with."""
+        results = _pool.map(self, [to_variant(item) for item in inputs], chunk_size, cancellable)
+        return [from_variant(result) for result in results]
+
+    def map_ordered(self, inputs, chunk_size=0):
+        """Iterates over the results in the order of the inputs."""
+        return super().map_ordered([to_variant(item) for item in inputs], chunk_size)
+
+    def map_unordered(self, inputs, chunk_size=0):
+        """Iterates over the results as they come."""
+        return super().map_unordered([to_variant(item) for item in inputs], chunk_size)
+
+    def map_lazy(self, inputs, ordered=True, chunk_size=0):
+        """Iterates over the results of an iterable of any length, which is not run far ahead of them."""
+        items, failures = iter(inputs), []
+
+        def make(*_):
+            try:
+                return to_variant(next(items))
+            except StopIteration:
+                pass
+            except Exception as error:
+                failures.append(error)
+            return None
+
+        operation = super().map_lazy(make, None, ordered, chunk_size)
+        operation.failures = failures
+        return operation
+
+    def start_async(self, arguments=None, cancellable=None, callback=None, *user_data):
+        return _begin(self, _raw.WorkerPool, "start", (_pack_arguments(arguments), cancellable), callback,
+                      user_data)
+
+    def stop_async(self, grace_us=None, cancellable=None, callback=None, *user_data):
+        return _begin(self, _raw.WorkerPool, "stop",
+                      (self.get_model().grace_period if grace_us is None else grace_us, cancellable), callback,
+                      user_data)
+
+    def submit_async(self, payload=None, priority=math.inf, timeout_us=-1, cancellable=None, callback=None,
+                     *user_data, timeout=None):
+        """Gives a task to the next free worker; awaited, it gives its result."""
+        return _begin(self, _raw.WorkerPool, "submit",
+                      (to_variant(payload), priority, _microseconds(timeout, timeout_us), cancellable),
+                      callback, user_data, from_variant)
+
+    def submit_finish(self, result):
+        return from_variant(_pool.submit_finish(self, result))
+
+
+MapOperation = _complete(MapOperation, _map)
+WorkerPool = _complete(WorkerPool, _pool)
 
 
 def worker_connect(messenger_type=_raw.PriorityMessenger):

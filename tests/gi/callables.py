@@ -4,6 +4,7 @@
 
 import dataclasses
 import os
+import time
 
 
 def double(value):
@@ -20,6 +21,10 @@ def fail(value):
 
 def get_pid(value):
     return os.getpid()
+
+
+def sleep(seconds):
+    time.sleep(seconds)
 
 
 def odd(value):
