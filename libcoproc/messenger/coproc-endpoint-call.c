@@ -57,7 +57,7 @@ coproc_endpoint_lose_request_locked (CoprocEndpoint        *self,
                                      CoprocPendingRequest  *request,
                                      const GError          *reason)
 {
-  const gboolean untouched = coproc_endpoint_is_untouched_locked (self, request->serial, reason);
+  const gboolean untouched = coproc_endpoint_is_untouched_locked (self, request, reason);
 
   if (request->call != NULL)
     {

@@ -108,12 +108,16 @@ coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **erro
 {
   GVariantDict fields;
   CoprocLimits limits;
+  gboolean accepts;
 
   g_mutex_lock (&self->lock);
   limits = self->limits;
+  accepts = self->accepted != NULL;
   g_mutex_unlock (&self->lock);
 
   g_variant_dict_init (&fields, extra);
+  if (accepts)
+    g_variant_dict_insert (&fields, "accepts", "b", TRUE);
   g_variant_dict_insert (&fields, "version", "u", COPROC_WIRE_VERSION);
   g_variant_dict_insert (&fields, "pid", "u", (guint32) getpid ());
   if (self->transport->shared_size > 0)
@@ -243,6 +247,7 @@ handle_hello (CoprocEndpoint *self, const CoprocFrame *frame, GError **error)
   read_limits (frame->variant, &self->peer_limits);
   g_variant_lookup (frame->variant, "shared-memory", "t", &self->peer_shared_size);
   self->peer_pid = (int) pid;
+  g_variant_lookup (frame->variant, "accepts", "b", &self->peer_accepts);
   self->peer_hello = g_variant_ref (frame->variant);
   coproc_endpoint_wake_locked (self);
   g_mutex_unlock (&self->lock);
@@ -381,6 +386,15 @@ handle_cancel (CoprocEndpoint *self, const CoprocFrame *frame, CoprocAftermath *
   return TRUE;
 }
 
+/* One that is not pending was given up, or is answered already: a worker's claim does no harm. */
+static void
+handle_accepted (CoprocEndpoint *self, const CoprocFrame *frame)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  coproc_pending_accept (self->pending, frame->reply_serial);
+}
+
 gboolean
 coproc_endpoint_handle_control (CoprocEndpoint     *self,
                                 const CoprocFrame  *frame,
@@ -409,6 +423,9 @@ coproc_endpoint_handle_control (CoprocEndpoint     *self,
       return TRUE;
     case COPROC_FRAME_CANCEL:
       return handle_cancel (self, frame, after, error);
+    case COPROC_FRAME_ACCEPTED:
+      handle_accepted (self, frame);
+      return TRUE;
     case COPROC_FRAME_PING:
       after->pinged = TRUE;
       return TRUE;

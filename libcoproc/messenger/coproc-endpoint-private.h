@@ -119,6 +119,7 @@ struct _CoprocEndpoint
   gboolean hello_sent;
   gboolean output_shut;
   gboolean output_lost;          /* it could not all be written */
+  gboolean accepted_unwritten;   /* ACCEPTED frames are among what is unsent */
   guint64 high_water_mark;
   gint64 send_timeout;
 
@@ -160,6 +161,9 @@ struct _CoprocEndpoint
   CoprocPending *pending;
   CoprocSharedMemory *status;    /* (nullable) (owned) tells which requests a worker has taken up */
   gboolean tells_status;         /* this side is the worker; FALSE: the host */
+  GArray *accepted;              /* (nullable) guint64: serials that a worker without a page has taken up, and not
+                                    told yet; that there is one never changes once it is set */
+  gboolean peer_accepts;         /* the peer is a worker that tells by ACCEPTED frames */
   GHashTable *withdrawn;         /* (nullable) serials of requests that the peer has cancelled, still queued */
   GQueue refused;                /* (owned) CoprocInvocation links: those that are to be told so */
   GQueue ready;                  /* CoprocChannel links: unclaimed ones that have messages, in turn */
@@ -392,11 +396,14 @@ void            coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, 
 
 /* What a worker and its host have to tell, and to learn, which requests were taken up. Once, before the
  * first of them. */
-void            coproc_endpoint_set_status (CoprocEndpoint *self, CoprocSharedMemory *memory, gboolean is_worker);
+void            coproc_endpoint_set_status (CoprocEndpoint *self, CoprocSharedMemory *memory /* nullable */, gboolean is_worker);
 /* A request of the peer leaves the queues, for code that is not the library's. (lock) */
 void            coproc_endpoint_note_taken_locked (CoprocEndpoint *self, guint64 serial);
 /* Whether @reason is a death that has come before the request was taken up. (lock) */
-gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, guint64 serial, const GError *reason);
+gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, const CoprocPendingRequest *request, const GError *reason);
+/* Before anything that was received is given away, where `accepted` is set: tells the host what was taken up,
+ * and returns when it is written. Without a lock. */
+void            coproc_endpoint_tell_accepted (CoprocEndpoint *self);
 
 /* --- coproc-endpoint-send.c --- */
 
@@ -434,6 +441,8 @@ gboolean        coproc_messenger_answer    (CoprocMessenger *self, CoprocMessage
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);
 /* Writes what the link takes; the write lock is held. TRUE: the peer will never read again. */
 gboolean        coproc_endpoint_write_locked (CoprocEndpoint *self);
+/* While a thread waits for room, the background reads, so that the peer can write. (write lock) @change +1, -1 */
+void            coproc_endpoint_count_sender (CoprocEndpoint *self, int change);
 /* Gives the write lock back, and drops what has been written. */
 void            coproc_endpoint_unlock_output (CoprocEndpoint *self);
 /* The background: writes on, lets parked sends go. Without a lock. */

@@ -278,9 +278,8 @@ sender_cancelled (GCancellable *cancellable, gpointer data)
   g_mutex_unlock (&endpoint->write_lock);
 }
 
-/* While a thread waits for room, the background reads, so that the peer can write. */
-static void
-count_waiting_sender (CoprocEndpoint *self, int change)
+void
+coproc_endpoint_count_sender (CoprocEndpoint *self, int change)
 {
   g_mutex_lock (&self->lock);
   self->n_async += (guint) change;
@@ -306,11 +305,11 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
     }
 
   deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
-  count_waiting_sender (self, +1);
+  coproc_endpoint_count_sender (self, +1);
   while (in_time && !has_room (self) && !coproc_endpoint_is_over (self, error)
          && !g_cancellable_set_error_if_cancelled (cancellable, error) && !coproc_interrupt_take (error))
     in_time = coproc_interrupt_wait (&self->room, &self->write_lock, deadline);
-  count_waiting_sender (self, -1);
+  coproc_endpoint_count_sender (self, -1);
 
   if (has_room (self))
     {

@@ -83,6 +83,7 @@ coproc_endpoint_unref (CoprocEndpoint *self)
   g_hash_table_unref (self->channels);
   coproc_channel_free (self->default_channel);
   g_clear_pointer (&self->status, coproc_shared_memory_unref);
+  g_clear_pointer (&self->accepted, g_array_unref);
   g_clear_pointer (&self->withdrawn, g_hash_table_unref);
   while ((link = g_queue_pop_head_link (&self->refused)) != NULL)
     coproc_invocation_unref (link->data);

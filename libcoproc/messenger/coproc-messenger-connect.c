@@ -57,7 +57,7 @@ coproc_messenger_new_unannounced (GType                messenger_type,
   else
     transport = coproc_pipe_transport_new (in_fd, out_fd, error);
   self = new_for_transport_on (messenger_type, context, transport, in_fd, out_fd, error);
-  if (self != NULL && memory != NULL)
+  if (self != NULL && (memory != NULL || (flags & COPROC_SHARE_AS_WORKER) != 0))
     coproc_messenger_set_status (self, memory, (flags & COPROC_SHARE_AS_WORKER) != 0);
   return self;
 }

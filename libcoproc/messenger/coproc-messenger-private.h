@@ -37,7 +37,8 @@ gboolean         coproc_messenger_send_hello       (CoprocMessenger *self, GVari
 GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint64 timeout_us, GCancellable *cancellable, GError **error);
 
 /* What a worker (@is_worker) and its host share: there the one tells, and the other sees after a death,
- * which requests were taken up. Once, before the first of them. */
+ * which requests were taken up. With @memory (nullable) NULL the worker tells it by frames, before it goes on. Once,
+ * before HELLO is sent. */
 void             coproc_messenger_set_status       (CoprocMessenger *self, CoprocSharedMemory *memory, gboolean is_worker);
 
 /* Called once, from any thread, without a lock, when the connection has ended without a GOODBYE: the

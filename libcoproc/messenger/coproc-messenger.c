@@ -242,6 +242,8 @@ coproc_messenger_emit_signals (CoprocEndpoint *endpoint)
 
       if (self == NULL || !coproc_endpoint_next_signal (endpoint, &event, &message))
         return;
+      if (endpoint->accepted != NULL)
+        coproc_endpoint_tell_accepted (endpoint);
       if (message != NULL)
         {
           const char *channel = coproc_message_get_channel (message);

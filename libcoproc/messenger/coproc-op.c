@@ -77,6 +77,8 @@ deliver (gpointer user_data)
   coproc_op_place_locked (op, NULL);
   g_mutex_unlock (&self->lock);
 
+  if (self->accepted != NULL)
+    coproc_endpoint_tell_accepted (self);
   task = new_task (op, adopted != NULL ? adopted : messenger);
   if (op->error != NULL)
     g_task_return_error (task, g_steal_pointer (&op->error));

@@ -16,6 +16,7 @@ struct _CoprocPendingRequest
 {
   guint64 serial;            /* first: a hash key points at it; not 0 */
   CoprocChannel *channel;
+  gboolean accepted;         /* the peer has said that it was taken up */
   gpointer call;             /* (nullable) who waits for just this reply; NULL: the channel's queue gets it */
 };
 
@@ -39,6 +40,8 @@ CoprocPendingResult   coproc_pending_take     (CoprocPending *self, guint64 seri
  * such serials: what is older than the oldest kept counts as abandoned too.
  * Returns: FALSE when it was not pending */
 gboolean              coproc_pending_abandon  (CoprocPending *self, guint64 serial);
+/* The peer has taken it up. Nothing when it is not pending (any more). */
+void                  coproc_pending_accept   (CoprocPending *self, guint64 serial);
 /* Takes out all of them, in order of their serials: (transfer full) GArray of CoprocPendingRequest */
 GArray               *coproc_pending_steal_all (CoprocPending *self);
 

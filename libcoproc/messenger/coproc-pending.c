@@ -95,6 +95,17 @@ coproc_pending_add (CoprocPending *self, guint64 serial, CoprocChannel *channel,
   self->n_requests++;
 }
 
+void
+coproc_pending_accept (CoprocPending *self, guint64 serial)
+{
+  CoprocPendingRequest *request = place_of (self, serial);
+
+  if (request->serial != serial)
+    request = g_hash_table_lookup (self->late, &serial);
+  if (request != NULL)
+    request->accepted = TRUE;
+}
+
 /* Takes the request of @serial out and copies it to @request. */
 static gboolean
 remove_request (CoprocPending *self, guint64 serial, CoprocPendingRequest *request)

@@ -52,6 +52,8 @@ coproc_wait_end (CoprocWait *wait)
     coproc_endpoint_send_refusals (wait->endpoint);
   if (over)
     coproc_endpoint_tidy (wait->endpoint);
+  if (wait->endpoint->accepted != NULL)
+    coproc_endpoint_tell_accepted (wait->endpoint);
 }
 
 /* Whether to try this time what is left out after it was in vain. */

@@ -35,10 +35,11 @@ typedef enum
   COPROC_FRAME_SETTINGS_ACK = 13, /* nothing: the sender goes by the settings last received */
   COPROC_FRAME_PING = 14,         /* nothing: are you there? */
   COPROC_FRAME_PONG = 15,         /* nothing: the answer */
+  COPROC_FRAME_ACCEPTED = 16,     /* nothing: the request `reply_serial` was taken up */
   COPROC_FRAME_SHARED = 17,       /* nothing: the rest of the stream is in shared memory */
 } CoprocFrameKind;
 
-#define COPROC_FRAME_LAST COPROC_FRAME_PONG /* before the first gap */
+#define COPROC_FRAME_LAST COPROC_FRAME_ACCEPTED /* of those that are not the transport's own */
 
 /* Flags: all other bits are reserved and must be zero. */
 typedef enum

@@ -72,7 +72,7 @@ add_kind (GByteArray *out, guint8 kind)
     case COPROC_FRAME_PAYLOAD_EMPTY:
     case COPROC_FRAME_PAYLOAD_UNKNOWN:
     default:
-      control.reply_serial = kind == COPROC_FRAME_CANCEL ? 3 : 0;
+      control.reply_serial = kind == COPROC_FRAME_CANCEL || kind == COPROC_FRAME_ACCEPTED ? 3 : 0;
       frame_builder_add (out, control, NULL, 0);
       break;
     }

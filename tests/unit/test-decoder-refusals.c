@@ -158,7 +158,8 @@ test_a5_payload_of_empty_kind (void)
 {
   static const guint8 kinds[] = { COPROC_FRAME_GOODBYE, COPROC_FRAME_CLOSE_REQUEST,
                                   COPROC_FRAME_CANCEL, COPROC_FRAME_SETTINGS_ACK,
-                                  COPROC_FRAME_PING, COPROC_FRAME_PONG };
+                                  COPROC_FRAME_PING, COPROC_FRAME_PONG,
+                                  COPROC_FRAME_ACCEPTED };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {

@@ -16,6 +16,30 @@ assert_take (CoprocPending *pending, guint64 serial, CoprocPendingResult expecte
   g_assert_cmpuint (request.serial, ==, expected == COPROC_PENDING_FOUND ? serial : 0);
 }
 
+/* One is marked wherever it lies; others, and serials that mean nothing, stay as they are. */
+static void
+test_accept (void)
+{
+  CoprocPending *pending = coproc_pending_new ();
+
+  coproc_pending_add (pending, 1, NULL, NULL);
+  for (guint64 serial = 65536; serial < 65536 * 3; serial += 65536)
+    coproc_pending_add (pending, serial + 1, NULL, NULL); /* the first has to make room */
+  coproc_pending_accept (pending, 0);
+  coproc_pending_accept (pending, 2);
+  coproc_pending_accept (pending, G_MAXUINT64);
+  coproc_pending_accept (pending, 1);
+  coproc_pending_accept (pending, 65536 * 2 + 1);
+  for (guint i = 0; i < 3; i++)
+    {
+      CoprocPendingRequest request;
+
+      g_assert_cmpint (coproc_pending_take (pending, 65536 * i + 1, &request), ==, COPROC_PENDING_FOUND);
+      g_assert_cmpint (request.accepted, ==, i != 1);
+    }
+  coproc_pending_free (pending);
+}
+
 static void
 test_take (void)
 {
@@ -233,6 +257,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/coproc/pending/take", test_take);
+  g_test_add_func ("/coproc/pending/accept", test_accept);
   g_test_add_func ("/coproc/pending/late", test_late);
   g_test_add_func ("/coproc/pending/abandon", test_abandon);
   g_test_add_func ("/coproc/pending/abandon-bound", test_abandon_bound);
