@@ -126,6 +126,13 @@ check_mainloop () {
   has '^signal exited: status 0, after [0-9]+ ticks$'
 }
 
+check_supervised () {
+  run 0 "$@"
+  silent
+  has '^40 answers of 40, [0-9]+ restarts$'
+  has '^Asked again: [0-9]+ that no worker had seen, [0-9]+ that one had died over$'
+}
+
 check_thread_or_process () {
   run 0 "$@"
   silent
@@ -166,6 +173,7 @@ check_own_plugin () {
 case $example in
   hello | priorities | errors | mainloop) "check_$example" "$@" ;;
   pool-wordcount) check_pool_wordcount "$@" ;;
+  supervised) check_supervised "$@" ;;
   thread-or-process) check_thread_or_process "$@" ;;
   script-host) check_script_host "$@" ;;
   wordcount) check_wordcount "$@"; check_wordcount_missing "$@" ;;

@@ -97,6 +97,21 @@ coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, 
   return TRUE;
 }
 
+gboolean
+coproc_endpoint_is_owed (CoprocEndpoint *self, guint64 *n_messages)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
+
+  coproc_endpoint_pump (self, COPROC_PUMP_NORMAL);
+
+  g_mutex_lock (&self->read_lock);
+  *n_messages = self->last_peer_serial;
+  g_mutex_unlock (&self->read_lock);
+
+  locker = g_mutex_locker_new (&self->lock);
+  return coproc_pending_get_size (self->pending) > 0 && !self->stalled;
+}
+
 CoprocMessage *
 coproc_endpoint_await_call (CoprocEndpoint  *self,
                             CoprocCall      *call,

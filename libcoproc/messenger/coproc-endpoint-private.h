@@ -373,6 +373,8 @@ void            coproc_endpoint_watch_ended_locked (CoprocEndpoint *self); /* ge
 
 /* Waits for a call that was sent. Returns: (transfer full): the reply */
 CoprocMessage  *coproc_endpoint_await_call (CoprocEndpoint *self, CoprocCall *call, const char *channel, guint64 serial, gint64 deadline, GCancellable *cancellable, GError **error);
+/* Whether a reply is awaited and would be seen; how many messages have come in. Takes in what is there. Without a lock. */
+gboolean        coproc_endpoint_is_owed    (CoprocEndpoint *self, guint64 *n_messages);
 /* Settles a call: (lock) (transfer full) both */
 void            coproc_endpoint_complete_call_locked (CoprocEndpoint *self, CoprocCall *call, CoprocChannel *channel, CoprocMessage *reply, GError *error);
 /* Gives up a call: its late reply will be dropped. Returns: FALSE: it is settled already. (lock) */

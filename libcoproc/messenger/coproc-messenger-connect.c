@@ -208,6 +208,12 @@ coproc_messenger_set_heartbeat (CoprocMessenger    *self,
 }
 
 gboolean
+coproc_messenger_is_owed (CoprocMessenger *self, guint64 *n_messages)
+{
+  return coproc_endpoint_is_owed (coproc_messenger_get_endpoint (self), n_messages);
+}
+
+gboolean
 coproc_messenger_take_last_words (CoprocMessenger *self)
 {
   CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);

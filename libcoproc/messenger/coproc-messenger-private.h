@@ -68,6 +68,10 @@ typedef enum
  * thread; @interval_us 0: no more. */
 void             coproc_messenger_set_heartbeat    (CoprocMessenger *self, gint64 interval_us, gint64 limit_us, CoprocHeartMode mode, CoprocSilenceFunc func, gpointer user_data, GDestroyNotify notify);
 
+/* Whether the peer owes a reply and this side would see one: not while its queues are full. *n_messages: how many
+ * messages have come in. Takes in what is there. Any thread. */
+gboolean         coproc_messenger_is_owed          (CoprocMessenger *self, guint64 *n_messages);
+
 /* The peer is known to be gone: takes in everything that is still in the link. Returns: whether it has
  * ever sent its HELLO. Any thread. */
 gboolean         coproc_messenger_take_last_words  (CoprocMessenger *self);

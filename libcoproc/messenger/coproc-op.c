@@ -203,7 +203,12 @@ op_cancelled (GCancellable *cancellable, gpointer user_data)
 static gboolean
 op_timed_out (gpointer user_data)
 {
-  give_up (user_data, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
+  CoprocOp *op = user_data;
+
+  /* This process may not have run for a while: what came in time counts. */
+  if (op->kind != COPROC_OP_SEND)
+    coproc_endpoint_pump (op->endpoint, COPROC_PUMP_NORMAL);
+  give_up (op, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
                                            "Nothing came in time"));
   return G_SOURCE_REMOVE;
 }

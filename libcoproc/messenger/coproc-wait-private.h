@@ -14,6 +14,7 @@ typedef struct
 {
   CoprocEndpoint *endpoint;
   gint64 deadline;          /* monotonic µs, -1: none, 0: it must not wait */
+  gboolean is_late;         /* it has passed, and what had come until then was taken in */
   GCancellable *cancellable;
   gulong cancel_id;
   CoprocBlocked *blocked;   /* (nullable) set for receives: specials are raised in it */

@@ -203,7 +203,16 @@ coproc_wait_step (CoprocWait *wait, GError **error)
 
   if (g_cancellable_set_error_if_cancelled (wait->cancellable, error))
     return FALSE;
-  if (wait->deadline >= 0 && (wait->deadline == 0 || g_get_monotonic_time () >= wait->deadline))
+  if (wait->deadline > 0 && !wait->is_late && g_get_monotonic_time () >= wait->deadline)
+    {
+      /* This process may not have run for a while: what came in time counts. */
+      wait->is_late = TRUE;
+      g_mutex_unlock (&self->lock);
+      coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
+      g_mutex_lock (&self->lock);
+      return TRUE;
+    }
+  if (wait->deadline == 0 || wait->is_late)
     {
       g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "Nothing came in time");
       return FALSE;

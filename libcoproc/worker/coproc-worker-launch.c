@@ -228,19 +228,6 @@ connect_messenger (CoprocWorkerRun *self, StartFds *fds, GError **error)
   return self->messenger != NULL;
 }
 
-/* Nothing has come from the worker for too long. Background thread. */
-static void
-on_silence (gpointer user_data)
-{
-  CoprocWorkerRun *self = user_data;
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (!self->ended && self->broken == NULL)
-    self->broken = g_error_new (COPROC_ERROR, COPROC_ERROR_WORKER_DIED, "it was silent for %.1f s",
-                                (double) self->heartbeat_us / G_USEC_PER_SEC);
-  coproc_worker_run_stop_locked (self, COPROC_STOP_KILL, self->setup->grace_us);
-}
-
 /* This side of what connects to a worker. */
 static gboolean
 prepare (CoprocWorkerRun *self, StartFds *fds, GError **error)
@@ -284,16 +271,13 @@ coproc_worker_run_launch_process (CoprocWorkerRun *self, GError **error)
   CoprocProcess *process;
   GPid pid;
 
-  self->heartbeat_us = is_on_stdio (setup) ? MAX (setup->heartbeat_us, 0) : 0;
+  self->heartbeat_us = MAX (is_on_stdio (setup) ? setup->heartbeat_us : setup->ping_us, 0);
   if (!prepare (self, &fds, error))
     return FALSE;
   coproc_messenger_set_end_func (self->messenger, on_connection_ended,
                                  coproc_worker_run_ref (self),
                                  (GDestroyNotify) coproc_worker_run_unref);
-  if (self->heartbeat_us > 0)
-    coproc_messenger_set_heartbeat (self->messenger, self->heartbeat_us / COPROC_BEATS, self->heartbeat_us,
-                                    COPROC_HEART_ASKS, on_silence, coproc_worker_run_ref (self),
-                                    (GDestroyNotify) coproc_worker_run_unref);
+  coproc_worker_run_watch_silence (self);
   if (!launch (self, &fds, mark, &pid, error))
     return FALSE;
   /* As long as this side has the worker's ends open their end cannot be seen. */

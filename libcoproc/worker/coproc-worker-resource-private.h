@@ -40,6 +40,8 @@ struct _CoprocWorkerResource
   char *working_directory;       /* (nullable) */
   CoprocLauncher *launcher;      /* (nullable) (owned) */
   gint64 heartbeat_us;
+  gint64 ping_us;
+  gint64 hang_us;
   GVariant *rlimits;             /* (nullable) (owned) */
   CoprocStderrMode stderr_mode;
   gboolean inherit_stdout;

@@ -27,6 +27,8 @@ typedef enum
   PROP_INHERIT_STDOUT,
   PROP_LAUNCHER,
   PROP_HEARTBEAT_TIMEOUT,
+  PROP_PING_TIMEOUT,
+  PROP_HANG_TIMEOUT,
   PROP_RLIMITS,
 } WorkerProperty;
 
@@ -100,6 +102,12 @@ coproc_worker_resource_get_property (GObject *object,
       break;
     case PROP_HEARTBEAT_TIMEOUT:
       g_value_set_int64 (value, self->heartbeat_us);
+      break;
+    case PROP_PING_TIMEOUT:
+      g_value_set_int64 (value, self->ping_us);
+      break;
+    case PROP_HANG_TIMEOUT:
+      g_value_set_int64 (value, self->hang_us);
       break;
     case PROP_RLIMITS:
       g_value_set_variant (value, self->rlimits);
@@ -225,6 +233,12 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_HEARTBEAT_TIMEOUT:
       changed = TAKE_IF_DIFFERENT (self->heartbeat_us, g_value_get_int64 (value));
+      break;
+    case PROP_PING_TIMEOUT:
+      changed = TAKE_IF_DIFFERENT (self->ping_us, g_value_get_int64 (value));
+      break;
+    case PROP_HANG_TIMEOUT:
+      changed = TAKE_IF_DIFFERENT (self->hang_us, g_value_get_int64 (value));
       break;
     case PROP_RLIMITS:
       changed = take_rlimits (self, g_value_get_variant (value));
@@ -422,6 +436,32 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
   props[PROP_HEARTBEAT_TIMEOUT]
       = g_param_spec_int64 ("heartbeat-timeout", NULL, NULL, -1, G_MAXINT64 / 2,
                             COPROC_DEFAULT_HEARTBEAT_US, settable);
+  /**
+   * CoprocWorkerResource:ping-timeout:
+   *
+   * How long, in microseconds, a worker process may say nothing, not even the answer to a ping; -1 for ever. One that
+   * is silent for longer is killed: it was stopped, or does not get to run. The library answers for a
+   * worker whose code is busy, so that this says nothing about that code. Where a launcher does not pass descriptors,
+   * [property@Coproc.WorkerResource:heartbeat-timeout] counts instead. Taken up by the next start.
+   *
+   * Time for which this process itself was stopped does not count.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PING_TIMEOUT] = g_param_spec_int64 ("ping-timeout", NULL, NULL, -1, G_MAXINT64 / 2, -1, settable);
+  /**
+   * CoprocWorkerResource:hang-timeout:
+   *
+   * How long, in microseconds, a worker process may keep a request without sending any message; -1 for ever. One that
+   * does so for longer is killed: its code is stuck. A task that may take longer sends a message from time to
+   * time; a single call that may not has a timeout of its own, which ends only the call. Taken up by the next start.
+   *
+   * Time for which this process itself was stopped, or did not read because its queues were full, does not count.
+   * A thread cannot be killed and is not watched.
+   *
+   * Since: 1.0
+   */
+  props[PROP_HANG_TIMEOUT] = g_param_spec_int64 ("hang-timeout", NULL, NULL, -1, G_MAXINT64 / 2, -1, settable);
   /**
    * CoprocWorkerResource:rlimits:
    *

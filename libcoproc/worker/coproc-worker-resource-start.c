@@ -85,6 +85,8 @@ setup_new_locked (CoprocWorkerResource *self, GVariant *arguments)
   setup->grace_us = self->grace_us;
   setup->start_timeout_us = self->start_timeout_us;
   setup->heartbeat_us = self->heartbeat_us;
+  setup->ping_us = self->ping_us;
+  setup->hang_us = self->hang_us;
   if (self->rlimits != NULL)
     setup->rlimits = g_variant_ref (self->rlimits);
   return setup;

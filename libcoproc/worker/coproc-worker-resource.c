@@ -170,6 +170,7 @@ coproc_worker_resource_init (CoprocWorkerResource *self)
   self->grace_us = COPROC_DEFAULT_GRACE_US;
   self->start_timeout_us = COPROC_DEFAULT_START_TIMEOUT_US;
   self->heartbeat_us = COPROC_DEFAULT_HEARTBEAT_US;
+  self->ping_us = self->hang_us = -1;
   self->transport = COPROC_TRANSPORT_AUTO;
   self->stderr_mode = COPROC_STDERR_MODE_INHERIT;
 }

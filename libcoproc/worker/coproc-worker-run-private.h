@@ -31,6 +31,16 @@ typedef struct _CoprocWorkerWait CoprocWorkerWait;
 
 /* Reference-counted; any thread. The process watch has a reference until the process is reaped, so
  * that a run ends properly when its worker object is gone. */
+/* Watches whether the worker's code goes on. (the run's lock) */
+typedef struct
+{
+  GSource *source;                 /* (nullable) while it is watched */
+  gint64 limit_us;
+  gint64 since;                    /* when it was last seen to go on */
+  gint64 looked_at;
+  guint64 n_messages;              /* that it had sent then */
+} CoprocWorkerHang;
+
 struct _CoprocWorkerRun
 {
   gatomicrefcount ref_count;
@@ -59,7 +69,7 @@ struct _CoprocWorkerRun
   gboolean launched;               /* there is a process or a thread that will end */
   gboolean greeting;               /* a thread is in start() and will decide between RUNNING and FAILED */
   gboolean ended;                  /* the process has been reaped (the thread is done), its messenger settled */
-  guint n_settling;                /* users of `messenger` who have no reference to it: it must stay */
+  guint n_holds;                   /* users of `messenger` who have no reference to it: it must stay */
   gboolean asked;                  /* the worker was asked to end, by a join or a stop */
   CoprocMessenger *messenger;      /* (nullable) (owned) dropped only by a thread of the application */
   CoprocExit status;
@@ -71,6 +81,7 @@ struct _CoprocWorkerRun
   gint64 stage_grace_us;
   gint64 stage_deadline;           /* monotonic, when the next stage comes */
   GSource *stage_source;           /* (nullable) */
+  CoprocWorkerHang hang;
   GPtrArray *waits;                /* CoprocWorkerWait, borrowed */
 };
 
@@ -96,6 +107,10 @@ void              coproc_worker_run_release       (CoprocWorkerRun *self);
 
 /* The worker has ended: settles its messenger. Once, in the background thread. */
 void              coproc_worker_run_ended         (CoprocWorkerRun *self, CoprocExit status);
+/* The messenger, if there is one, stays until it is let go, without a reference: for a thread that must not drop
+ * the last one. */
+CoprocMessenger  *coproc_worker_run_hold_messenger (CoprocWorkerRun *self);
+void              coproc_worker_run_let_messenger (CoprocWorkerRun *self);
 /* Whoever uses the messenger after the end is told @reason. Returns: FALSE: there is no messenger. Any thread. */
 gboolean          coproc_worker_run_explain_end   (CoprocWorkerRun *self, const GError *reason);
 /* There is a process, or a thread, that can be ended. (lock) */
@@ -131,6 +146,15 @@ gboolean          coproc_worker_run_launch_process (CoprocWorkerRun *self, GErro
 
 /* Everything up to a thread that runs, and will greet. */
 gboolean          coproc_worker_run_launch_thread (CoprocWorkerRun *self, GError **error);
+
+/* --- coproc-worker-watchdog.c --- */
+
+/* Kills a worker that says nothing, not even the answer to a ping, for `heartbeat_us`. Once it has a messenger. */
+void              coproc_worker_run_watch_silence (CoprocWorkerRun *self);
+/* Kills a worker that does not go on, from its greeting on. (lock) */
+void              coproc_worker_run_watch_hang_locked (CoprocWorkerRun *self);
+/* It has ended. (lock) */
+void              coproc_worker_run_unwatch_locked (CoprocWorkerRun *self);
 
 /* --- coproc-worker-death.c: what is said about an end --- */
 

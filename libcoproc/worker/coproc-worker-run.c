@@ -45,7 +45,8 @@ coproc_worker_run_disown (gpointer object)
   self->state = COPROC_WORKER_STATE_EXITED;
   self->status = (CoprocExit) { COPROC_EXIT_UNKNOWN, -1 };
   self->launched = self->greeting = FALSE;
-  self->n_settling = 0;
+  self->n_holds = 0;
+  self->hang.source = NULL;
   self->ended = TRUE;
   self->stage_source = NULL;
   self->io = NULL;
@@ -169,6 +170,24 @@ coproc_worker_run_get_messenger (CoprocWorkerRun *self)
 
 /* --- the end --- */
 
+CoprocMessenger *
+coproc_worker_run_hold_messenger (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  self->n_holds++;
+  return self->messenger;
+}
+
+void
+coproc_worker_run_let_messenger (CoprocWorkerRun *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  self->n_holds--;
+  coproc_worker_run_wake_locked (self);
+}
+
 /* The run of a worker that had greeted is over. @failed: not in the way that a worker ends properly. Once. */
 static void
 finish (CoprocWorkerRun *self, gboolean failed, const GError *death)
@@ -198,11 +217,10 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
   g_mutex_lock (&self->lock);
   self->status = status;
   coproc_worker_run_stop_ended_locked (self);
-  /* The counter, not a reference, keeps it: the last reference must not be dropped in this thread. */
-  self->n_settling++;
-  messenger = self->messenger;
+  coproc_worker_run_unwatch_locked (self);
   g_mutex_unlock (&self->lock);
 
+  messenger = coproc_worker_run_hold_messenger (self);
   /* What it did last is known when its last words have been taken in. */
   greeted = messenger != NULL && coproc_messenger_take_last_words (messenger);
   death = coproc_worker_run_make_death (self, greeted);
@@ -219,10 +237,9 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
 
   if (finishes)
     finish (self, failed, death);
+  coproc_worker_run_let_messenger (self);
 
   g_mutex_lock (&self->lock);
-  self->n_settling--;
-  coproc_worker_run_wake_locked (self);
   /* Only the stages used it; the run itself may be kept for long. */
   uses_io = g_steal_pointer (&self->io) != NULL;
   g_mutex_unlock (&self->lock);
@@ -234,20 +251,11 @@ coproc_worker_run_ended (CoprocWorkerRun *self, CoprocExit status)
 gboolean
 coproc_worker_run_explain_end (CoprocWorkerRun *self, const GError *reason)
 {
-  CoprocMessenger *messenger;
-
-  g_mutex_lock (&self->lock);
-  self->n_settling++;
-  messenger = self->messenger;
-  g_mutex_unlock (&self->lock);
+  CoprocMessenger *messenger = coproc_worker_run_hold_messenger (self);
 
   if (messenger != NULL)
     coproc_messenger_explain_end (messenger, reason);
-
-  g_mutex_lock (&self->lock);
-  self->n_settling--;
-  coproc_worker_run_wake_locked (self);
-  g_mutex_unlock (&self->lock);
+  coproc_worker_run_let_messenger (self);
   return messenger != NULL;
 }
 
@@ -257,7 +265,7 @@ steal_messenger (CoprocWorkerRun *self)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  while (self->n_settling > 0)
+  while (self->n_holds > 0)
     g_cond_wait (&self->changed, &self->lock);
 
   return g_steal_pointer (&self->messenger);
@@ -381,6 +389,8 @@ coproc_worker_run_start (CoprocWorkerRun *self, GCancellable *cancellable, GErro
     coproc_worker_observer_tell_restarted (self->observer, n_restarts);
   asked = self->asked;
   ended = self->ended;
+  if (!ended)
+    coproc_worker_run_watch_hang_locked (self);
   g_mutex_unlock (&self->lock);
   if (ended)
     finish (self, self->failed, self->death);

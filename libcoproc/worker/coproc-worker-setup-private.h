@@ -42,6 +42,8 @@ typedef struct
   gint64 grace_us;                 /* for the ends that nobody asked for */
   gint64 start_timeout_us;
   gint64 heartbeat_us;             /* silence that is death, where the end of a stream is no proof */
+  gint64 ping_us;                  /* the same, where it is one; not positive: off */
+  gint64 hang_us;                  /* of a worker that keeps a request; not positive: off */
   GVariant *rlimits;               /* (nullable) of processes */
 } CoprocWorkerSetup;
 

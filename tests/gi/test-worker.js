@@ -172,6 +172,57 @@ test('restart', () => {
     worker.stop(SECOND);
 });
 
+test('restart-properties', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    equal(worker.restart_policy, Coproc.RestartPolicy.NEVER);
+    equal([worker.max_restarts, worker.restart_window], [5, 30 * SECOND]);
+    equal([worker.ping_timeout, worker.hang_timeout], [-1, -1]);
+    worker.restart_policy = Coproc.RestartPolicy.ALWAYS;
+    worker.max_restarts = 7;
+    worker.restart_window = -1;
+    worker.ping_timeout = SECOND;
+    worker.hang_timeout = 2 * SECOND;
+    equal(worker.restart_policy, Coproc.RestartPolicy.ALWAYS);
+    equal([worker.max_restarts, worker.restart_window], [7, -1]);
+    equal([worker.ping_timeout, worker.hang_timeout], [SECOND, 2 * SECOND]);
+});
+
+test('restarted', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    const told = [];
+    worker.restart_policy = Coproc.RestartPolicy.ON_FAILURE;
+    worker.max_restarts = 1;
+    worker.connect('exited', (_, status, signal) => told.push([status, signal]));
+    worker.connect('restarted', (_, count) => told.push(count));
+    worker.start(null, null);
+    const first = worker.get_messenger();
+    first.send_request(string('x'), 'r');
+    kill(worker.get_pid(), 'KILL');
+    until(() => told.length === 2);
+    equal(told, [[-1, 9], 1]);
+    const second = worker.get_messenger();
+    truthy(first !== second);
+    equal([first.requests_sent('r'), second.requests_sent('r')], [1, 0]);
+    equal(unpack(second.call(string('y'), 'r', -1, null)), 'y');
+
+    kill(worker.get_pid(), 'KILL');
+    until(() => !worker.is_alive());
+    equal(worker.state, WorkerState.FAILED);
+    fails(Coproc.Error.RESTART_LIMIT, () => second.receive_blocking(null, null));
+    fails(Coproc.Error.RESTART_LIMIT, () => worker.join(-1, null));
+});
+
+test('not-started', () => {
+    const worker = echo();
+    const messenger = worker.get_messenger();
+    kill(worker.get_pid(), 'STOP');
+    messenger.send_request(string('x'), 'r');
+    kill(worker.get_pid(), 'KILL');
+    fails(Coproc.Error.NOT_STARTED, () => nextReply(messenger, 'r'));
+    equal(nextReply(messenger, 'r'), null);
+    worker.stop(SECOND);
+});
+
 test('messenger-signals', () => {
     const worker = echo();
     const messenger = worker.get_messenger();

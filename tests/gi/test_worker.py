@@ -164,6 +164,69 @@ class Worker(Case):
         self.assertEqual(self.worker.get_pid(), 0)
         self.assertFails(Coproc.Error.CLOSED, messenger.receive_blocking, None)
 
+    def test_restart_properties(self):
+        props = self.worker.props
+        self.assertEqual(props.restart_policy, Coproc.RestartPolicy.NEVER)
+        self.assertEqual((props.max_restarts, props.restart_window), (5, 30 * SECOND))
+        self.assertEqual((props.ping_timeout, props.hang_timeout), (-1, -1))
+        props.restart_policy = Coproc.RestartPolicy.ALWAYS
+        props.max_restarts, props.restart_window = 7, -1
+        props.ping_timeout, props.hang_timeout = SECOND, 2 * SECOND
+        self.assertEqual(props.restart_policy, Coproc.RestartPolicy.ALWAYS)
+        self.assertEqual((props.max_restarts, props.restart_window), (7, -1))
+        self.assertEqual((props.ping_timeout, props.hang_timeout), (SECOND, 2 * SECOND))
+
+    def test_restarted(self):
+        told = []
+        self.worker.props.restart_policy = Coproc.RestartPolicy.ON_FAILURE
+        self.worker.props.max_restarts = 2
+        self.worker.connect("restarted", lambda _, count: told.append(count))
+        self.worker.connect("exited", lambda _, status, signum: told.append((status, signum)))
+        messenger = self.start()
+        for count in (1, 2):
+            messenger.send_request(string("x"), "r")
+            os.kill(self.worker.get_pid(), signal.SIGKILL)
+            until(lambda: told[-1:] == [count])
+            self.assertEqual(told[-2], (-1, signal.SIGKILL))
+            old, messenger = messenger, self.worker.get_messenger()
+            self.assertIsNot(old, messenger)
+            self.assertEqual(messenger.requests_sent("r"), 0)
+            self.assertEqual(old.requests_sent("r"), 1)
+            self.assertEqual(unpack(messenger.call(string("y"), None, -1)), "y")
+
+        os.kill(self.worker.get_pid(), signal.SIGKILL)
+        until(lambda: not self.worker.is_alive())
+        self.assertEqual(self.worker.props.state, Coproc.WorkerState.FAILED)
+        self.assertFails(Coproc.Error.RESTART_LIMIT, messenger.receive_blocking, None)
+        self.assertFails(Coproc.Error.RESTART_LIMIT, self.worker.join, -1, None)
+        self.start()
+
+    def test_stop_ends_restarts(self):
+        self.worker.props.restart_policy = Coproc.RestartPolicy.ALWAYS
+        exits = []
+        self.worker.connect("exited", lambda *_: exits.append(self.worker.props.state))
+        self.start()
+        os.kill(self.worker.get_pid(), signal.SIGKILL)
+        until(lambda: exits)
+        self.assertTrue(self.worker.stop(0))
+        self.assertFalse(self.worker.is_alive())
+        self.assertEqual(self.worker.get_pid(), 0)
+
+    def test_not_started(self):
+        messenger = self.start()
+        os.kill(self.worker.get_pid(), signal.SIGSTOP)
+        messenger.send_request(string("x"), "r")
+        os.kill(self.worker.get_pid(), signal.SIGKILL)
+        self.assertFails(Coproc.Error.NOT_STARTED, next_reply, messenger, "r")
+        self.assertIsNone(next_reply(messenger, "r"))
+
+    def test_ping_timeout(self):
+        self.worker.props.ping_timeout = SECOND
+        messenger = self.start()
+        os.kill(self.worker.get_pid(), signal.SIGSTOP)
+        self.assertFails(Coproc.Error.WORKER_DIED, messenger.receive_blocking, None)
+        until(lambda: not self.worker.is_alive())
+
     def test_join_keeps_replies(self):
         messenger = self.start()
         messenger.send_request_multiple([number(i) for i in range(5)], "j")

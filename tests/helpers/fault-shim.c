@@ -5,7 +5,8 @@
  * "SEED,PERCENT": so often a read or write is short, is interrupted, or, where the descriptor is
  * non-blocking, would block; and a poll is interrupted. COPROC_TEST_PIPE is the size in bytes that
  * pipes have, whatever a program asks for. With COPROC_TEST_PIDFD=0 the system has no pidfds, and with
- * COPROC_TEST_MEMFD=ENOSYS (or EMFILE) it makes no memfds.
+ * COPROC_TEST_MEMFD=ENOSYS (or EMFILE) it makes no memfds. With COPROC_TEST_CLOCK=1 the date is a day ahead, and a day
+ * behind, in turn.
  *
  * What a pipe promises is kept, because programs that are about to die, and those that read what
  * they have left, rely on it: an empty pipe takes up to PIPE_BUF bytes at once, and the read of one
@@ -25,11 +26,14 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_IOV 1024 /* what the system takes */
+#define DAY (24 * 60 * 60)
 
 ssize_t shim_read (int fd, void *data, size_t size) __asm__ ("read");
 ssize_t shim_write (int fd, const void *data, size_t size) __asm__ ("write");
@@ -41,6 +45,8 @@ int shim_ppoll (struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 int shim_epoll_wait (int fd, struct epoll_event *events, int n, int timeout) __asm__ ("epoll_wait");
 int shim_pipe2 (int fds[2], int flags) __asm__ ("pipe2");
 int shim_memfd_create (const char *name, unsigned flags) __asm__ ("memfd_create");
+int shim_clock_gettime (clockid_t clock, struct timespec *now) __asm__ ("clock_gettime");
+int shim_gettimeofday (struct timeval *now, void *zone) __asm__ ("gettimeofday");
 int shim_fcntl (int fd, int command, ...) __asm__ ("fcntl");
 int shim_fcntl64 (int fd, int command, ...) __asm__ ("fcntl64");
 long shim_syscall (long number, ...) __asm__ ("syscall");
@@ -58,6 +64,8 @@ static unsigned percent;
 static int pipe_size; /* 0: as it comes */
 static int no_pidfds;
 static int memfd_errno; /* 0: there are memfds */
+static int date_jumps;
+static atomic_uint n_dates;
 
 static ssize_t (*real_readv) (int, const struct iovec *, int);
 static ssize_t (*real_writev) (int, const struct iovec *, int);
@@ -68,6 +76,7 @@ static int (*real_ppoll) (struct pollfd *, nfds_t, const struct timespec *, cons
 static int (*real_epoll_wait) (int, struct epoll_event *, int, int);
 static int (*real_pipe2) (int[2], int);
 static int (*real_memfd_create) (const char *, unsigned);
+static int (*real_clock_gettime) (clockid_t, struct timespec *);
 static int (*real_fcntl) (int, int, ...);
 static long (*real_syscall) (long, ...);
 
@@ -78,6 +87,7 @@ shim_init (void)
   const char *size = getenv ("COPROC_TEST_PIPE");
   const char *pidfd = getenv ("COPROC_TEST_PIDFD");
   const char *memfd = getenv ("COPROC_TEST_MEMFD");
+  const char *clock = getenv ("COPROC_TEST_CLOCK");
   char *end = NULL;
 
   *(void **) &real_readv = dlsym (RTLD_NEXT, "readv");
@@ -95,6 +105,7 @@ shim_init (void)
   no_pidfds = pidfd != NULL && strcmp (pidfd, "0") == 0;
   if (memfd != NULL)
     memfd_errno = strcmp (memfd, "EMFILE") == 0 ? EMFILE : ENOSYS;
+  date_jumps = clock != NULL && strcmp (clock, "1") == 0;
   if (setting == NULL)
     return;
   atomic_store (&state, strtoull (setting, &end, 0) * 0x9e3779b97f4a7c15u + 1);
@@ -281,6 +292,31 @@ shim_memfd_create (const char *name, unsigned flags)
     return real_memfd_create (name, flags);
   errno = memfd_errno;
   return -1;
+}
+
+/* It may be called before anything else here has been set up. */
+int
+shim_clock_gettime (clockid_t clock, struct timespec *now)
+{
+  int result;
+
+  if (real_clock_gettime == NULL)
+    *(void **) &real_clock_gettime = dlsym (RTLD_NEXT, "clock_gettime");
+  result = real_clock_gettime (clock, now);
+  if (result == 0 && date_jumps && clock == CLOCK_REALTIME)
+    now->tv_sec += atomic_fetch_add (&n_dates, 1) % 2 == 0 ? DAY : -DAY;
+  return result;
+}
+
+int
+shim_gettimeofday (struct timeval *now, void *zone)
+{
+  struct timespec time;
+  int result = shim_clock_gettime (CLOCK_REALTIME, &time);
+
+  now->tv_sec = time.tv_sec;
+  now->tv_usec = time.tv_nsec / 1000;
+  return result;
 }
 
 /* Every command takes a pointer, an int, or nothing: all pass as a pointer here. */

@@ -445,6 +445,31 @@ reply (Hostile *self, GVariant *payload)
     g_printerr ("hostile: %s\n", error->message);
 }
 
+/* Into the file HOSTILE_NOTES, so that it is known also of a worker that is killed. */
+static void
+do_note (Hostile *self, gint64 number)
+{
+  const char *path = g_getenv ("HOSTILE_NOTES");
+  const guint32 note = (guint32) number;
+  int fd = path != NULL ? open (path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+
+  g_assert (fd >= 0);
+  while (write (fd, &note, sizeof note) < 0)
+    g_assert (errno == EINTR || errno == EAGAIN);
+  close (fd);
+}
+
+/* So many messages, one each tenth of a second. */
+static void
+do_mumble (Hostile *self, gint64 number)
+{
+  for (gint64 i = 0; i < number; i++)
+    {
+      g_usleep (G_USEC_PER_SEC / 10);
+      coproc_messenger_send_norequest (self->messenger, g_variant_new_int64 (i), "mumble", NULL);
+    }
+}
+
 /* So many bytes. */
 static void
 do_reply (Hostile *self, gint64 number)
@@ -541,6 +566,8 @@ static const Step steps[] = {
   { "daemonise", do_daemonise },
   { "setsid", do_setsid },
   { "exec-escape", do_exec_escape },
+  { "note", do_note },
+  { "mumble", do_mumble },
   { "reply", do_reply },
   { "cut", do_cut },
   { "fds", do_fds },
