@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Workers that are killed at any moment, and hosts that end while they are (faults B2, B29). What is done when is drawn
+ * Workers that are killed at any moment, and hosts that end while they are (faults B2, B22, B29). What is done when is drawn
  * from the seed that GTest prints.
  */
 #include "coproc-fault.h"
@@ -159,7 +159,7 @@ kill_round (Ledger *self)
 static void
 test_kills (void)
 {
-  const guint n_rounds = coproc_test_scale_long (250, 1000);
+  const guint n_rounds = coproc_test_scale_long (coproc_test_can_measure_memory () ? 250 : 50, 1000);
   g_autofree char *dir = g_dir_make_tmp ("coproc-chaos-XXXXXX", NULL);
   g_auto (GStrv) environment = NULL;
   Ledger ledger = { .worker = coproc_fault_new_hostile () };
@@ -248,10 +248,46 @@ shut_down_round (void)
 static void
 test_shut_down (void)
 {
-  const guint n_rounds = coproc_test_scale_long (40, 500);
+  const guint n_rounds = coproc_test_scale_long (coproc_test_can_measure_memory () ? 40 : 10, 500);
 
   for (guint i = 0; i < n_rounds; i++)
     shut_down_round ();
+}
+
+/* --- B22 --- */
+
+/* The calls of a context that is iterated too late end, once, when it is, whatever has become of the worker
+ * and of the messenger meanwhile; who made the context may have given it up before. */
+static void
+test_late_context (void)
+{
+  const guint n_rounds = coproc_test_scale (1000);
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+
+  coproc_fault_start (worker, NULL);
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      GMainContext *context = g_main_context_new ();
+      CoprocMessenger *worker_end, *host_end;
+      guint n_settled = 0;
+
+      coproc_messenger_new_pair (COPROC_TYPE_PRIORITY_MESSENGER, &worker_end, &host_end, NULL);
+      g_main_context_push_thread_default (context);
+      coproc_messenger_call_async (coproc_worker_resource_get_messenger (worker), g_variant_new_string ("reply 1"), "do",
+                                   -1, NULL, on_settled, &n_settled);
+      coproc_messenger_call_async (host_end, g_variant_new_string ("nobody answers"), NULL, -1, NULL, on_settled,
+                                   &n_settled);
+      g_main_context_pop_thread_default (context);
+      g_object_unref (host_end);
+      g_object_unref (worker_end);
+      if (i == n_rounds - 1)
+        kill_worker (worker);
+      g_assert_cmpuint (n_settled, ==, 0);
+      while (n_settled < 2)
+        g_main_context_iteration (context, TRUE);
+      g_main_context_unref (context);
+    }
+  coproc_fault_release (worker);
 }
 
 int
@@ -259,6 +295,7 @@ main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
   coproc_test_add ("/coproc/fault-chaos/B2", test_kills);
+  coproc_test_add ("/coproc/fault-chaos/B22", test_late_context);
   coproc_test_add ("/coproc/fault-chaos/B29", test_shut_down);
   return g_test_run ();
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SECOND G_USEC_PER_SEC
-#define LIMIT_US coproc_fault_limit (SECOND / 2)
+#define LIMIT_US (coproc_test_is_slow () ? 3 * SECOND : coproc_test_can_measure_memory () ? SECOND / 2 : SECOND)
 
 static CoprocWorkerResource *
 start_watched (const char *property)
@@ -235,7 +235,7 @@ call_in_thread (gpointer user_data)
 static void
 test_host_stopped (void)
 {
-  const gint64 ms = g_test_slow () ? 30000 : 1500;
+  const gint64 ms = g_test_slow () ? 30000 : coproc_test_is_slow () ? 4500 : 1500;
   CoprocWorkerResource *worker = coproc_fault_new_hostile ();
   CoprocTestResult result = { 0 };
   g_autoptr (GError) error = NULL;
