@@ -38,6 +38,9 @@ typedef enum
   COPROC_RESTART_GIVE_UP,      /* it should be restarted, and was too often */
 } CoprocRestartDecision;
 
+/* What is said when @rules allow no more restarts after the end of @label, of @death. (transfer full) */
+GError               *coproc_restart_rules_make_error (const CoprocRestartRules *rules, const char *label, const GError *death);
+
 void                  coproc_restart_history_init  (CoprocRestartHistory *self);
 void                  coproc_restart_history_clear (CoprocRestartHistory *self);
 /* The application itself has begun anew. */

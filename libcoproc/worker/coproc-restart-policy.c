@@ -7,6 +7,20 @@
  */
 #include "worker/coproc-restart-policy-private.h"
 
+#include "coproc-error.h"
+
+GError *
+coproc_restart_rules_make_error (const CoprocRestartRules *rules, const char *label, const GError *death)
+{
+  g_autofree char *window = rules->window_us < 0
+                                ? g_strdup ("")
+                                : g_strdup_printf (" in %.1f s", (double) rules->window_us / G_USEC_PER_SEC);
+
+  return g_error_new (COPROC_ERROR, COPROC_ERROR_RESTART_LIMIT,
+                      "Worker %s is not restarted more than %u times%s: %s", label, rules->max_restarts, window,
+                      death->message);
+}
+
 void
 coproc_restart_history_init (CoprocRestartHistory *self)
 {

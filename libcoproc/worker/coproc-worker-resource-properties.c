@@ -34,6 +34,21 @@ typedef enum
 
 static GParamSpec *props[PROP_RLIMITS + 1];
 
+/* Those of restarts are the supervisor's. */
+static void
+get_rule (CoprocWorkerResource *self, WorkerProperty prop_id, GValue *value)
+{
+  CoprocRestartRules rules;
+
+  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
+  if (prop_id == PROP_RESTART_POLICY)
+    g_value_set_enum (value, rules.policy);
+  else if (prop_id == PROP_MAX_RESTARTS)
+    g_value_set_uint (value, rules.max_restarts);
+  else
+    g_value_set_int64 (value, rules.window_us);
+}
+
 static void
 coproc_worker_resource_get_property (GObject *object,
                                      guint prop_id,
@@ -43,9 +58,6 @@ coproc_worker_resource_get_property (GObject *object,
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
   CoprocWorkerState state = coproc_worker_supervisor_get_state (self->supervisor);
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-  CoprocRestartRules rules;
-
-  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
 
   switch ((WorkerProperty) prop_id)
     {
@@ -65,13 +77,9 @@ coproc_worker_resource_get_property (GObject *object,
       g_value_set_enum (value, state);
       break;
     case PROP_RESTART_POLICY:
-      g_value_set_enum (value, rules.policy);
-      break;
     case PROP_MAX_RESTARTS:
-      g_value_set_uint (value, rules.max_restarts);
-      break;
     case PROP_RESTART_WINDOW:
-      g_value_set_int64 (value, rules.window_us);
+      get_rule (self, (WorkerProperty) prop_id, value);
       break;
     case PROP_GRACE_PERIOD:
       g_value_set_int64 (value, self->grace_us);
@@ -120,6 +128,23 @@ coproc_worker_resource_get_property (GObject *object,
 /* Whether *@field was another value. */
 #define TAKE_IF_DIFFERENT(field, new_value)                                                        \
   ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
+
+static gboolean
+take_rule_locked (CoprocWorkerResource *self, WorkerProperty prop_id, const GValue *value)
+{
+  CoprocRestartRules rules;
+  gboolean changed;
+
+  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
+  if (prop_id == PROP_RESTART_POLICY)
+    changed = TAKE_IF_DIFFERENT (rules.policy, (CoprocRestartPolicy) g_value_get_enum (value));
+  else if (prop_id == PROP_MAX_RESTARTS)
+    changed = TAKE_IF_DIFFERENT (rules.max_restarts, g_value_get_uint (value));
+  else
+    changed = TAKE_IF_DIFFERENT (rules.window_us, g_value_get_int64 (value));
+  coproc_worker_supervisor_set_rules (self->supervisor, &rules);
+  return changed;
+}
 
 static gboolean
 take_environment (CoprocWorkerResource *self, const char *const *environment)
@@ -176,11 +201,9 @@ coproc_worker_resource_set_property (GObject *object,
                                      GParamSpec *pspec)
 {
   CoprocWorkerResource *self = COPROC_WORKER_RESOURCE (object);
-  CoprocRestartRules rules;
   gboolean changed = FALSE;
 
   g_mutex_lock (&self->lock);
-  coproc_worker_supervisor_get_rules (self->supervisor, &rules);
   switch ((WorkerProperty) prop_id)
     {
     case PROP_PLUGIN:
@@ -196,13 +219,9 @@ coproc_worker_resource_set_property (GObject *object,
       changed = TAKE_IF_DIFFERENT (self->messenger_type, g_value_get_gtype (value));
       break;
     case PROP_RESTART_POLICY:
-      changed = TAKE_IF_DIFFERENT (rules.policy, (CoprocRestartPolicy) g_value_get_enum (value));
-      break;
     case PROP_MAX_RESTARTS:
-      changed = TAKE_IF_DIFFERENT (rules.max_restarts, g_value_get_uint (value));
-      break;
     case PROP_RESTART_WINDOW:
-      changed = TAKE_IF_DIFFERENT (rules.window_us, g_value_get_int64 (value));
+      changed = take_rule_locked (self, (WorkerProperty) prop_id, value);
       break;
     case PROP_GRACE_PERIOD:
       changed = TAKE_IF_DIFFERENT (self->grace_us, g_value_get_int64 (value));
@@ -247,7 +266,6 @@ coproc_worker_resource_set_property (GObject *object,
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
-  coproc_worker_supervisor_set_rules (self->supervisor, &rules);
   g_mutex_unlock (&self->lock);
 
   if (changed)

@@ -140,24 +140,11 @@ wait_locked (CoprocWorkerSupervisor *self, gint64 delay_us, GError **error)
   return TRUE;
 }
 
-static GError *
-make_limit_error_locked (CoprocWorkerSupervisor *self, const GError *death)
-{
-  g_autofree char *label = coproc_worker_setup_dup_label (self->setup);
-  g_autofree char *window = self->rules.window_us < 0
-                                ? g_strdup ("")
-                                : g_strdup_printf (" in %.1f s", (double) self->rules.window_us / G_USEC_PER_SEC);
-
-  return g_error_new (COPROC_ERROR, COPROC_ERROR_RESTART_LIMIT,
-                      "Worker %s is not restarted more than %u times%s: %s", label,
-                      self->rules.max_restarts, window, death->message);
-}
-
 /* @reason: (transfer full). Whoever uses the last messenger is told before the state says FAILED. */
 static void
 give_up (CoprocWorkerSupervisor *self, CoprocWorkerRun *run, GError *reason)
 {
-  CoprocWorkerRun *previous;
+  g_autoptr (CoprocWorkerRun) previous = NULL;
   gboolean uses_io = FALSE;
 
   g_mutex_lock (&self->lock);
@@ -177,8 +164,6 @@ give_up (CoprocWorkerSupervisor *self, CoprocWorkerRun *run, GError *reason)
   g_mutex_unlock (&self->lock);
 
   g_clear_error (&reason);
-  if (previous != NULL)
-    coproc_worker_run_unref (previous);
   if (uses_io)
     coproc_io_unref ();
 }
@@ -202,7 +187,7 @@ coproc_worker_supervisor_ended (CoprocWorkerSupervisor  *self,
         wait_locked (self, delay_us, &reason);
         break;
       case COPROC_RESTART_GIVE_UP:
-        reason = make_limit_error_locked (self, death);
+        reason = coproc_restart_rules_make_error (&self->rules, run->label, death);
         break;
       case COPROC_RESTART_NO:
       default:
@@ -318,7 +303,7 @@ static gboolean
 on_back_off_over (gpointer user_data)
 {
   CoprocWorkerSupervisor *self = user_data;
-  CoprocWorkerRun *run = NULL;
+  g_autoptr (CoprocWorkerRun) run = NULL;
   g_autoptr (GError) error = NULL;
   GThread *thread;
 
@@ -335,15 +320,13 @@ on_back_off_over (gpointer user_data)
     return G_SOURCE_REMOVE;
 
   thread = g_thread_try_new ("coproc-start", attempt_in_thread, coproc_worker_supervisor_ref (self), &error);
-  if (thread != NULL)
-    g_thread_unref (thread);
-  else
+  g_clear_pointer (&thread, g_thread_unref);
+  if (error != NULL)
     {
       coproc_worker_supervisor_unref (self);
       coproc_worker_supervisor_ended (self, run, TRUE, error);
       coproc_worker_observer_tell_state (self->observer);
     }
-  coproc_worker_run_unref (run);
   return G_SOURCE_REMOVE;
 }
 
