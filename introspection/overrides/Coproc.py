@@ -90,10 +90,22 @@ def _begin(self, kind, name, args, callback, user_data, convert=None):
         loop = asyncio and asyncio._get_running_loop()
         if loop:
             from . import _coproc_asyncio
-            return _coproc_asyncio.begin(loop, self, start, getattr(kind, name + "_finish"), args, convert)
+            return _coproc_asyncio.begin(loop, self, start, getattr(kind, name + "_finish"), args, convert,
+                                         _explain if name == "call" else None)
     return start(self, *args, callback, *user_data)
 
 
+
+
+def _explain(messenger, error):
+    """Why a call has failed: if the worker has ended, what it has said of that, which a receive would raise."""
+    if isinstance(error, _ENDS):
+        try:
+            _messenger.available(messenger, None)
+        except Exception as said:
+            if not isinstance(said, _ENDS):
+                return said
+    return error
 
 
 def _microseconds(timeout, timeout_us):
@@ -314,8 +326,12 @@ class Messenger(_raw.Messenger):
 
     def call(self, payload=None, channel=None, timeout_us=-1, cancellable=None, *, timeout=None):
         """Sends a request and waits for its own reply."""
-        return from_variant(_messenger.call(self, to_variant(payload), channel,
-                                            _microseconds(timeout, timeout_us), cancellable))
+        try:
+            reply = _messenger.call(self, to_variant(payload), channel, _microseconds(timeout, timeout_us),
+                                    cancellable)
+        except _ENDS as error:
+            raise _explain(self, error)
+        return from_variant(reply)
 
     def messages(self, channel=None):
         """The messages of a channel, for `for` and `async for`, until the peer has ended or asks to."""

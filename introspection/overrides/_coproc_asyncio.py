@@ -112,10 +112,10 @@ def _get_context(loop):
     return context
 
 
-def begin(loop, self, start, finish, args, convert):
+def begin(loop, self, start, finish, args, convert, explain):
     """Begins an asynchronous call. Returns: a future of its result; to cancel it cancels the call.
 
-    The last of `args` is the cancellable.
+    The last of `args` is the cancellable. `explain` may know a better reason for an error.
     """
     *args, cancellable = args
     if cancellable is None:
@@ -126,8 +126,9 @@ def begin(loop, self, start, finish, args, convert):
         try:
             value = finish(source, result)
         except GLib.Error as error:
+            error = from_glib(error)
             if not future.done():
-                future.set_exception(from_glib(error))
+                future.set_exception(error if explain is None else explain(source, error))
             return
         if not future.done():
             future.set_result(value if convert is None else convert(value))

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """Workers that are Python functions and classes."""
 
+import asyncio
 import functools
 import os
 import subprocess
@@ -96,6 +97,20 @@ class Callable(Case):
         self.assertIn("not today", str(caught.exception))
         until(lambda: not self.worker.is_alive())
         self.assertEqual(self.worker.exit_status, 1)
+
+    def test_call_tells_why(self):
+        """A call to a worker that could not begin fails with the reason, not only with the end."""
+        for reference, kind in (("nonesuch:function", ImportError), ("json:nonesuch", AttributeError)):
+            command = [sys.executable, "-m", "gi.overrides.coproc_worker", reference]
+            with Coproc.WorkerResource.new_for_command(command) as worker:
+                self.assertRaises(kind, worker.messenger.call, 1)
+
+        async def run():
+            async with Coproc.WorkerResource.for_callable(callables.refuse) as worker:
+                with self.assertRaises(ValueError):
+                    await worker.messenger.call_async(1)
+
+        asyncio.run(run())
 
     def test_wrong_arguments(self):
         messenger = self.start(callables.Adder, nonesuch=1)
