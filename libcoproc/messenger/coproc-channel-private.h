@@ -83,7 +83,7 @@ typedef struct
   gboolean lost;             /* some were settled by the connection's end, and it is not yet told */
   gboolean lost_untouched;   /* the same of those that the dead worker had not taken up */
   guint64 replies_received;
-  guint64 messages_sent;
+  guint64 messages_sent;     /* (endpoint's write lock) */
   guint64 messages_received; /* popped */
 } CoprocChannel;
 

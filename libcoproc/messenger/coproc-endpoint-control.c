@@ -159,6 +159,7 @@ coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits)
   g_mutex_lock (&self->lock);
   wider = get_wider_limits (&self->limits, limits);
   self->limits = *limits;
+  coproc_endpoint_update_sending_locked (self);
   self->n_unacked += announce;
   if (self->stalled)
     {
@@ -246,6 +247,7 @@ handle_hello (CoprocEndpoint *self, const CoprocFrame *frame, GError **error)
   g_mutex_lock (&self->lock);
   read_limits (frame->variant, &self->peer_limits);
   g_variant_lookup (frame->variant, "shared-memory", "t", &self->peer_shared_size);
+  coproc_endpoint_update_sending_locked (self);
   self->peer_pid = (int) pid;
   g_variant_lookup (frame->variant, "accepts", "b", &self->peer_accepts);
   self->peer_hello = g_variant_ref (frame->variant);
@@ -259,6 +261,7 @@ handle_settings (CoprocEndpoint *self, const CoprocFrame *frame)
 {
   g_mutex_lock (&self->lock);
   read_limits (frame->variant, &self->peer_limits);
+  coproc_endpoint_update_sending_locked (self);
   g_mutex_unlock (&self->lock);
 }
 

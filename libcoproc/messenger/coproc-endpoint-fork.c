@@ -16,6 +16,7 @@ disown (gpointer object)
 
   self->disowned = TRUE;
   self->state = COPROC_ENDPOINT_ENDED;
+  coproc_endpoint_update_sending_locked (self);
   self->output_shut = self->input_done = self->input_shut = TRUE;
   self->watch_input = self->want_output = self->backlog = FALSE;
   self->rearm_at = self->probe_at = self->heart.next = 0;

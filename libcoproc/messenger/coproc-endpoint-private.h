@@ -116,6 +116,7 @@ struct _CoprocEndpoint
   guint n_waiting_senders;
   guint64 last_serial;
   guint32 n_out_channels;
+  CoprocChannel *last_target;    /* (nullable) the named channel that was sent on last */
   gboolean hello_sent;
   gboolean output_shut;
   gboolean output_lost;          /* it could not all be written */
@@ -149,6 +150,9 @@ struct _CoprocEndpoint
   guint n_unacked;               /* settings sent that the peer has not acknowledged: until then it may
                                     still go by older ones */
   CoprocLimits peer_limits;      /* what the peer accepts */
+  int may_send;                  /* (read as an atomic, as the next two) it is OPEN or ENDING */
+  gsize max_raw;                 /* the size of a payload that both sides accept: of bytes, */
+  gsize max_variant;             /* and of what has another type */
   GVariant *peer_hello;          /* (nullable) a{sv} */
   int peer_pid;
   guint spin_time;
@@ -216,6 +220,7 @@ struct _CoprocEndpoint
                                     from the link: polling it would not tell of them */
   gboolean want_output;
   gint64 rearm_at;               /* when to look whether threads still read, 0: not set */
+  int probe_expected;            /* (read as an atomic) probe_at is set */
   gint64 probe_at;               /* when to look whether the peer still reads, 0: not set */
   gint64 probe_delay;
   CoprocHeartbeat heart;         /* see -heartbeat.c */
@@ -277,6 +282,12 @@ CoprocEndpoint *coproc_messenger_get_endpoint  (CoprocMessenger *self);
 void            coproc_messenger_install_properties (GObjectClass *object_class);
 /* While it is constructed: unless a subclass has fixed it. */
 void            coproc_messenger_set_discipline (CoprocMessenger *self, gboolean by_priority);
+/* For the time of a call, during which its caller keeps what is not floating: (nullable) (transfer full) */
+static inline GVariant *
+coproc_messenger_sink_payload (GVariant *payload)
+{
+  return g_variant_is_floating (payload) ? g_variant_ref_sink (payload) : NULL;
+}
 gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
 gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
 gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
@@ -421,13 +432,14 @@ typedef struct
   double priority;
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */
-  CoprocChannel *target;   /* out */
-  guint64 serial;          /* out */
+  guint64 serial;          /* (out) */
 } CoprocOutgoing;
 
 /* For a timeout: that of the endpoint. */
 #define COPROC_SEND_TIMEOUT (-2)
 
+/* The state or the limits have changed. (lock) */
+void            coproc_endpoint_update_sending_locked (CoprocEndpoint *self);
 /* What may be sent at all: channel and payloads. Sets data, size and type of the @n messages, which have
  * kind and channel in common. */
 gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error);

@@ -81,90 +81,114 @@ coproc_endpoint_check (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, 
   return TRUE;
 }
 
+void
+coproc_endpoint_update_sending_locked (CoprocEndpoint *self)
+{
+  const CoprocLimits *own = &self->limits, *peer = &self->peer_limits;
+  guint64 raw = MIN (own->max_message_size, peer->max_message_size);
+  guint64 variant = MIN (own->max_variant_size, peer->max_variant_size);
+
+  g_atomic_pointer_set (&self->max_raw, (gsize) MIN (raw, COPROC_MAX_PAYLOAD_SIZE));
+  g_atomic_pointer_set (&self->max_variant, (gsize) MIN (variant, COPROC_MAX_PAYLOAD_SIZE));
+  g_atomic_int_set (&self->may_send, coproc_endpoint_is_open_locked (self));
+}
+
 static gboolean
-check_size_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, GError **error)
+check_size (CoprocEndpoint *self, const CoprocOutgoing *outgoing, GError **error)
 {
   const gboolean raw = outgoing->type == COPROC_RAW_TYPE;
-  guint64 limit = raw ? MIN (self->limits.max_message_size, self->peer_limits.max_message_size)
-                      : MIN (self->limits.max_variant_size, self->peer_limits.max_variant_size);
+  const gsize limit = raw ? (gsize) g_atomic_pointer_get (&self->max_raw)
+                          : (gsize) g_atomic_pointer_get (&self->max_variant);
 
-  limit = MIN (limit, COPROC_MAX_PAYLOAD_SIZE);
   if (G_LIKELY (outgoing->size <= limit))
     return TRUE;
   g_set_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE,
-               "The payload has %" G_GSIZE_FORMAT " bytes; at most %" G_GUINT64_FORMAT
+               "The payload has %" G_GSIZE_FORMAT " bytes; at most %" G_GSIZE_FORMAT
                " may be sent as %s",
                outgoing->size, limit, raw ? "bytes" : "a GVariant");
   return FALSE;
 }
 
-/* What can be foreseen to fail, before the first message is sent and before anybody waits. */
+/* What can be foreseen to fail, before the first message is sent and before anybody waits. It takes no
+ * lock unless it fails: of requests it says nothing, which register_requests() judges. */
 static gboolean
-check_all_locked (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
+check_all (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
+{
+  if (G_UNLIKELY (!g_atomic_int_get (&self->may_send)))
+    return !coproc_endpoint_is_over (self, error);
+
+  for (gsize i = 0; i < n; i++)
+    if (G_UNLIKELY (!check_size (self, &outgoing[i], error)))
+      {
+        prefix_index (error, i, n);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+check_requests_locked (CoprocEndpoint *self, gsize n, GError **error)
 {
   if (G_UNLIKELY (!coproc_endpoint_is_open_locked (self)))
     {
       g_propagate_error (error, coproc_endpoint_copy_end_error_locked (self));
       return FALSE;
     }
-  for (gsize i = 0; i < n; i++)
-    if (!check_size_locked (self, &outgoing[i], error))
-      {
-        prefix_index (error, i, n);
-        return FALSE;
-      }
-  if (outgoing->kind == COPROC_FRAME_REQUEST
-      && coproc_pending_get_size (self->pending) + n > COPROC_MAX_PENDING_REQUESTS)
-    {
-      g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
-                   "More than %d requests would be unanswered", COPROC_MAX_PENDING_REQUESTS);
-      return FALSE;
-    }
-  return TRUE;
+  if (coproc_pending_get_size (self->pending) + n <= COPROC_MAX_PENDING_REQUESTS)
+    return TRUE;
+  g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
+               "More than %d requests would be unanswered", COPROC_MAX_PENDING_REQUESTS);
+  return FALSE;
 }
 
 /* --- messages: the write lock is held --- */
 
-/* Finds the channel of @outgoing. FALSE with error set: there are too many. */
-static gboolean
-find_channel_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error)
+/* Finds the channel of @outgoing. NULL with error set: there are too many. */
+static CoprocChannel *
+find_channel (CoprocEndpoint *self, const char *name, GError **error)
 {
-  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, outgoing->channel);
+  CoprocChannel *channel = self->last_target;
+  guint max_channels;
 
-  if (channel->out_number == 0 && outgoing->channel != NULL
-      && self->n_out_channels >= MIN (self->limits.max_channels, self->peer_limits.max_channels))
+  if (name == NULL)
+    return self->default_channel;
+  if (channel != NULL && strcmp (channel->name, name) == 0)
+    return channel;
+
+  g_mutex_lock (&self->lock);
+  channel = coproc_endpoint_get_channel_locked (self, name);
+  max_channels = MIN (self->limits.max_channels, self->peer_limits.max_channels);
+  g_mutex_unlock (&self->lock);
+  if (channel->out_number == 0 && self->n_out_channels >= max_channels)
     {
       g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT, "More than %u channels",
                    self->n_out_channels);
-      return FALSE;
+      return NULL;
     }
-  outgoing->target = channel;
-  return TRUE;
+  self->last_target = channel;
+  return channel;
 }
 
-/* Counts the messages as sent, which the peer may answer as soon as they are. They have a channel in common. */
-static void
-register_locked (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n)
+/* Counts requests as sent, which the peer may answer as soon as they are. */
+static gboolean
+register_requests (CoprocEndpoint *self, CoprocChannel *channel, CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  CoprocChannel *channel = outgoing->target;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  guint64 serial = self->last_serial;
 
+  if (!check_requests_locked (self, n, error))
+    return FALSE;
   for (gsize i = 0; i < n; i++)
     {
-      outgoing[i].target = channel;
-      outgoing[i].serial = ++self->last_serial;
-      if (outgoing[i].kind != COPROC_FRAME_REQUEST)
-        continue;
-      coproc_pending_add (self->pending, outgoing[i].serial, channel, outgoing[i].call);
+      coproc_pending_add (self->pending, ++serial, channel, outgoing[i].call);
       if (outgoing[i].call != NULL && outgoing[i].call->op != NULL)
         {
-          outgoing[i].call->op->outgoing.serial = outgoing[i].serial;
+          outgoing[i].call->op->outgoing.serial = serial;
           coproc_op_place_locked (outgoing[i].call->op, &self->calling);
         }
     }
-  if (outgoing->kind == COPROC_FRAME_REQUEST)
-    channel->requests_sent += n;
-  channel->messages_sent += n;
-  coproc_endpoint_source_expect_probe_locked (self);
+  channel->requests_sent += n;
+  return TRUE;
 }
 
 static void
@@ -191,44 +215,44 @@ declare_types (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GE
   return TRUE;
 }
 
-static void
-encode (CoprocEndpoint *self, const CoprocOutgoing *outgoing)
-{
-  const CoprocFrame frame = {
-    .kind = outgoing->kind,
-    .channel = outgoing->target->out_number,
-    .serial = outgoing->serial,
-    .reply_serial = outgoing->reply_serial,
-    .priority = outgoing->priority,
-    .type = outgoing->kind == COPROC_FRAME_ERROR_REPLY ? NULL : outgoing->type,
-    .data = outgoing->data,
-    .size = outgoing->size,
-    .variant = outgoing->payload,
-  };
-
-  self->transport->ops->queue (self->transport, &frame);
-}
-
 /* Sends @n messages of one kind on one channel, whose types are declared: registers and encodes them and writes what the link
  * takes. FALSE with error set: none was sent. *deaf: the peer will never read again. */
 static gboolean
 send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
-  gboolean ok;
+  const gboolean is_error = outgoing->kind == COPROC_FRAME_ERROR_REPLY;
+  CoprocChannel *channel;
+  CoprocFrame frame;
 
-  g_mutex_lock (&self->lock);
-  ok = check_all_locked (self, outgoing, n, error) && find_channel_locked (self, outgoing, error);
-  if (ok)
-    register_locked (self, outgoing, n);
-  g_mutex_unlock (&self->lock);
-  if (!ok)
+  if (!check_all (self, outgoing, n, error)
+      || (channel = find_channel (self, outgoing->channel, error)) == NULL
+      || (outgoing->kind == COPROC_FRAME_REQUEST
+          && !register_requests (self, channel, outgoing, n, error)))
     return FALSE;
 
-  declare_channel (self, outgoing->target);
+  declare_channel (self, channel);
+  frame = (CoprocFrame) { .kind = outgoing->kind, .channel = channel->out_number };
   for (gsize i = 0; i < n; i++)
-    encode (self, &outgoing[i]);
+    {
+      outgoing[i].serial = frame.serial = ++self->last_serial;
+      frame.reply_serial = outgoing[i].reply_serial;
+      frame.priority = outgoing[i].priority;
+      frame.type = is_error ? NULL : outgoing[i].type;
+      frame.data = outgoing[i].data;
+      frame.size = outgoing[i].size;
+      frame.variant = outgoing[i].payload;
+      self->transport->ops->queue (self->transport, &frame);
+    }
+  channel->messages_sent += n;
+
   if (coproc_endpoint_write_locked (self))
     *deaf = TRUE;
+  if (G_UNLIKELY (!g_atomic_int_get (&self->probe_expected)))
+    {
+      g_mutex_lock (&self->lock);
+      coproc_endpoint_source_expect_probe_locked (self);
+      g_mutex_unlock (&self->lock);
+    }
   return TRUE;
 }
 
@@ -326,9 +350,15 @@ wait_for_room (CoprocEndpoint *self, gint64 timeout_us, GCancellable *cancellabl
 gboolean
 coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  gboolean ok = check_all (self, outgoing, n, error);
 
-  return check_all_locked (self, outgoing, n, error);
+  if (ok && outgoing->kind == COPROC_FRAME_REQUEST)
+    {
+      g_mutex_lock (&self->lock);
+      ok = check_requests_locked (self, n, error);
+      g_mutex_unlock (&self->lock);
+    }
+  return ok;
 }
 
 /* All or none, as far as it can be foreseen: a type too many is found before the first is sent. */

@@ -116,6 +116,7 @@ coproc_endpoint_source_expect_probe_locked (CoprocEndpoint *self)
 {
   if (self->probe_at != 0 || self->source == NULL)
     return;
+  g_atomic_int_set (&self->probe_expected, TRUE);
   self->probe_delay = PROBE_DELAY;
   self->probe_at = g_get_monotonic_time () + PROBE_DELAY;
   coproc_endpoint_source_update_timer_locked (self);
@@ -142,9 +143,16 @@ static void
 handle_probe (CoprocEndpoint *self, gint64 now)
 {
   gboolean due, unread = FALSE, deaf;
+  gint64 delay;
 
   g_mutex_lock (&self->lock);
   due = self->probe_at != 0 && now >= self->probe_at;
+  delay = self->probe_delay;
+  if (due)
+    {
+      self->probe_at = 0;
+      g_atomic_int_set (&self->probe_expected, FALSE); /* what is written from now on wants another one */
+    }
   g_mutex_unlock (&self->lock);
   if (!due)
     return;
@@ -154,10 +162,10 @@ handle_probe (CoprocEndpoint *self, gint64 now)
   g_mutex_unlock (&self->write_lock);
 
   g_mutex_lock (&self->lock);
-  self->probe_at = 0;
   if (unread && !deaf && self->source != NULL)
     {
-      self->probe_delay = MIN (2 * self->probe_delay, MAX_PROBE_DELAY);
+      g_atomic_int_set (&self->probe_expected, TRUE);
+      self->probe_delay = MIN (2 * delay, MAX_PROBE_DELAY);
       self->probe_at = now + self->probe_delay;
     }
   g_mutex_unlock (&self->lock);

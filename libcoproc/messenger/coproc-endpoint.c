@@ -130,6 +130,7 @@ coproc_endpoint_connect (CoprocEndpoint *self, CoprocTransportLink *transport, G
   self->transport = transport;
   transport->ops->set_limits (transport, &self->limits);
   self->state = COPROC_ENDPOINT_OPEN;
+  coproc_endpoint_update_sending_locked (self); /* nobody else has it yet */
 
   if (coproc_endpoint_source_attach (self, error))
     return TRUE;
@@ -215,6 +216,7 @@ end_locked (CoprocEndpoint *self, CoprocEndpointState state, const GError *reaso
   if (self->state == COPROC_ENDPOINT_ENDING)
     self->peer_is_deaf = TRUE; /* a peer that has ended reads no more */
   self->state = state;
+  coproc_endpoint_update_sending_locked (self);
   g_clear_error (&self->end_error);
   self->end_error = g_error_copy (reason);
   self->watch_input = self->watch_input && state == COPROC_ENDPOINT_CLOSING;

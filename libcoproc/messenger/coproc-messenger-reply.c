@@ -46,10 +46,10 @@ answer_payload (CoprocMessenger  *self,
                 GVariant         *payload,
                 GError          **error)
 {
-  g_autoptr (GVariant) owned = g_variant_ref_sink (payload);
-  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REPLY, .channel = channel, .payload = owned };
+  g_autoptr (GVariant) owned G_GNUC_UNUSED = coproc_messenger_sink_payload (payload);
+  CoprocOutgoing outgoing = { .kind = COPROC_FRAME_REPLY, .channel = channel, .payload = payload };
 
-  return coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
+  return coproc_messenger_find_priority (self, payload, &outgoing.priority, error)
          && coproc_messenger_answer (self, request, &outgoing, error);
 }
 

@@ -14,10 +14,10 @@ send_payload (CoprocMessenger   *self,
               const char        *channel,
               GError           **error)
 {
-  g_autoptr (GVariant) owned = g_variant_ref_sink (payload);
-  CoprocOutgoing outgoing = { .kind = kind, .channel = channel, .payload = owned };
+  g_autoptr (GVariant) owned G_GNUC_UNUSED = coproc_messenger_sink_payload (payload);
+  CoprocOutgoing outgoing = { .kind = kind, .channel = channel, .payload = payload };
 
-  return coproc_messenger_find_priority (self, owned, &outgoing.priority, error)
+  return coproc_messenger_find_priority (self, payload, &outgoing.priority, error)
          && coproc_endpoint_send_one (coproc_messenger_get_endpoint (self), &outgoing, error);
 }
 

@@ -8,7 +8,7 @@
 
 typedef struct
 {
-  guint64 requests_sent, settled, replies_received, messages_sent, messages_received;
+  guint64 requests_sent, settled, replies_received, messages_received;
   guint n_queued;
 } Counters;
 
@@ -27,7 +27,6 @@ get_counters (CoprocMessenger *self, const char *name)
       counters.requests_sent = channel->requests_sent;
       counters.settled = channel->settled;
       counters.replies_received = channel->replies_received;
-      counters.messages_sent = channel->messages_sent;
       counters.messages_received = channel->messages_received;
       counters.n_queued = channel->n_queued;
     }
@@ -109,9 +108,21 @@ coproc_messenger_replies_received (CoprocMessenger *self, const char *channel)
 guint64
 coproc_messenger_messages_sent (CoprocMessenger *self, const char *channel)
 {
+  CoprocEndpoint *endpoint;
+  const CoprocChannel *used;
+  guint64 n;
+
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), 0);
 
-  return get_counters (self, channel).messages_sent;
+  endpoint = coproc_messenger_get_endpoint (self);
+  g_mutex_lock (&endpoint->lock);
+  used = channel != NULL ? g_hash_table_lookup (endpoint->channels, channel) : endpoint->default_channel;
+  g_mutex_unlock (&endpoint->lock);
+
+  g_mutex_lock (&endpoint->write_lock);
+  n = used != NULL ? used->messages_sent : 0;
+  g_mutex_unlock (&endpoint->write_lock);
+  return n;
 }
 
 /**

@@ -154,7 +154,8 @@ typedef struct _CoprocTypeWriter CoprocTypeWriter;
 
 CoprocTypeWriter *coproc_type_writer_new    (void);
 void              coproc_type_writer_free   (CoprocTypeWriter *self);
-/* Looks up (or gives) the number of @type; @is_new: it must be declared in a TYPE frame first.
+/* Looks up (or gives) the number of @type, which is a string that ends; @is_new: it must be declared in
+ * a TYPE frame first.
  * Returns: FALSE when COPROC_MAX_TYPES are in use */
 gboolean          coproc_type_writer_lookup (CoprocTypeWriter    *self,
                                              const GVariantType  *type,

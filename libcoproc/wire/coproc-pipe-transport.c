@@ -83,8 +83,8 @@ coproc_pipe_transport_declare_type (CoprocTransportLink *link, const GVariantTyp
     }
   if (is_new)
     {
-      declaration.data = g_variant_type_peek_string (type);
-      declaration.size = g_variant_type_get_string_length (type);
+      declaration.data = type;
+      declaration.size = strlen ((const char *) type);
       append_frame (self, &declaration, number);
     }
   return TRUE;
