@@ -93,6 +93,9 @@ void           coproc_channel_free      (CoprocChannel *self);
 void           coproc_channel_push      (CoprocChannel *self, const CoprocChain *chain, guint n);
 /* The next message, in the channel's order: (transfer full) (nullable). It counts nothing. */
 CoprocMessage *coproc_channel_pop       (CoprocChannel *self);
+/* The next messages in the channel's order, at most @max (not 0) and not past an error reply, as many as are at
+ * hand without a search: all, mostly. Returns: how many were stored in @messages (transfer full) */
+guint          coproc_channel_pop_run   (CoprocChannel *self, CoprocMessage **messages, guint max);
 /* The next reply (or error reply), past messages that are none: (transfer full) (nullable) */
 CoprocMessage *coproc_channel_pop_reply (CoprocChannel *self);
 CoprocMessage *coproc_channel_peek      (CoprocChannel *self); /* (transfer none) (nullable) */

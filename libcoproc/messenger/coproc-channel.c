@@ -305,20 +305,26 @@ next_chain (CoprocLane *self, gboolean by_priority, GSequenceIter **place)
   return *place != NULL ? &((CoprocLevel *) g_sequence_get (*place))->messages : &self->run;
 }
 
+/* Removes a level that has become empty. */
+static void
+tidy_level (CoprocLane *self, GSequenceIter *place)
+{
+  if (((CoprocLevel *) g_sequence_get (place))->messages.first != NULL)
+    return;
+  if (self->last_level == place)
+    self->last_level = NULL;
+  g_sequence_remove (place);
+}
+
 static CoprocMessage *
 lane_pop (CoprocLane *self, gboolean by_priority)
 {
   GSequenceIter *place;
-  CoprocChain *chain = next_chain (self, by_priority, &place);
-  CoprocMessage *message = chain_pop (chain);
+  CoprocMessage *message = chain_pop (next_chain (self, by_priority, &place));
 
   self->n_queued--;
-  if (place != NULL && chain->first == NULL)
-    {
-      if (self->last_level == place)
-        self->last_level = NULL;
-      g_sequence_remove (place);
-    }
+  if (place != NULL)
+    tidy_level (self, place);
   return message;
 }
 
@@ -395,6 +401,32 @@ coproc_channel_pop (CoprocChannel *self)
 
   self->n_queued--;
   return lane_pop (next_lane (self), self->by_priority);
+}
+
+guint
+coproc_channel_pop_run (CoprocChannel *self, CoprocMessage **messages, guint max)
+{
+  CoprocLane *lane = self->n_queued > 0 ? next_lane (self) : NULL;
+  GSequenceIter *place;
+  CoprocMessage *first;
+  CoprocChain *chain;
+  guint n = 0;
+
+  if (lane == NULL)
+    return 0;
+  chain = next_chain (lane, self->by_priority, &place);
+  if (place != NULL || has_levels (lane) || lane->n_queued < self->n_queued)
+    max = 1;
+  while (n < max && (first = chain->first) != NULL && first->kind != COPROC_FRAME_ERROR_REPLY)
+    {
+      messages[n++] = first;
+      chain->first = first->next;
+    }
+  self->n_queued -= n;
+  lane->n_queued -= n;
+  if (place != NULL)
+    tidy_level (lane, place);
+  return n;
 }
 
 CoprocMessage *

@@ -8,12 +8,12 @@
 
 /* --- taking messages --- */
 
-/* The bookkeeping of a message that has left @channel's queue. */
+/* The bookkeeping of @n messages of @n_bytes in all that have left @channel's queue. */
 static void
-message_left_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *message)
+messages_left_locked (CoprocEndpoint *self, CoprocChannel *channel, guint n, gsize n_bytes)
 {
-  self->n_queued--;
-  self->queued_bytes -= message->size;
+  self->n_queued -= n;
+  self->queued_bytes -= n_bytes;
   if (channel->n_queued == 0 && channel->ready)
     {
       g_queue_unlink (channel->claimed ? &self->claimed : &self->ready, &channel->ready_link);
@@ -27,6 +27,19 @@ message_left_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage
     }
 }
 
+static void
+count_received_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *message)
+{
+  channel->messages_received++;
+  if (coproc_message_is_reply (message))
+    {
+      channel->replies_received++;
+      channel->settled++;
+    }
+  else if (message->kind == COPROC_FRAME_REQUEST)
+    coproc_endpoint_owe_reply_locked (self, channel, message);
+}
+
 /* The message that is next on @channel, past requests that the peer has withdrawn: (nullable) */
 static CoprocMessage *
 peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
@@ -38,7 +51,7 @@ peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
          && g_hash_table_remove (self->withdrawn, &message->serial))
     {
       coproc_channel_pop (channel);
-      message_left_locked (self, channel, message);
+      messages_left_locked (self, channel, 1, message->size);
       coproc_endpoint_refuse_locked (self, message);
       coproc_message_unref (message);
     }
@@ -59,17 +72,9 @@ take_locked (CoprocEndpoint  *self,
   next = reply_only ? coproc_channel_pop_reply (channel) : coproc_channel_pop (channel);
   if (next == NULL)
     return FALSE;
-  message_left_locked (self, channel, next);
+  messages_left_locked (self, channel, 1, next->size);
 
-  channel->messages_received++;
-  if (coproc_message_is_reply (next))
-    {
-      channel->replies_received++;
-      channel->settled++;
-    }
-  else if (next->kind == COPROC_FRAME_REQUEST)
-    coproc_endpoint_owe_reply_locked (self, channel, next);
-
+  count_received_locked (self, channel, next);
   if (next->kind == COPROC_FRAME_ERROR_REPLY)
     {
       g_propagate_error (error, coproc_error_from_variant (next->variant));
@@ -282,12 +287,32 @@ coproc_endpoint_receive (CoprocEndpoint  *self,
 static void
 take_queued_locked (CoprocEndpoint *self, CoprocChannel *channel, gsize max, GPtrArray *messages)
 {
-  CoprocMessage *message;
+  const guint n_wanted = (guint) MIN (max - messages->len, channel->n_queued);
+  const guint first = messages->len;
+  CoprocMessage **places;
+  guint n = 0, n_popped;
+  gsize n_bytes;
 
-  while (messages->len < max && (message = peek_locked (self, channel)) != NULL
-         && message->kind != COPROC_FRAME_ERROR_REPLY
-         && take_locked (self, channel, FALSE, &message, NULL))
-    g_ptr_array_add (messages, message);
+  g_ptr_array_set_size (messages, (int) (first + n_wanted));
+  places = (CoprocMessage **) messages->pdata + first;
+  while (n < n_wanted)
+    {
+      /* a request that is withdrawn is dropped before it can be taken */
+      if (G_UNLIKELY (self->withdrawn != NULL))
+        peek_locked (self, channel);
+      n_popped = coproc_channel_pop_run (channel, places + n, self->withdrawn != NULL ? 1 : n_wanted - n);
+      if (n_popped == 0)
+        break;
+      n_bytes = 0;
+      for (guint i = n; i < n + n_popped; i++)
+        {
+          count_received_locked (self, channel, places[i]);
+          n_bytes += places[i]->size;
+        }
+      messages_left_locked (self, channel, n_popped, n_bytes);
+      n += n_popped;
+    }
+  messages->len = first + n; /* the places behind are empty */
 }
 
 static GPtrArray *

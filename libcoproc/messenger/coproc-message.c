@@ -138,11 +138,8 @@ message_alloc (CoprocMessagePool *pool, gsize inline_size)
       block = block_new (BLOCK_HEADER_SIZE + size, 1);
       self = (CoprocMessage *) ((guint8 *) block + BLOCK_HEADER_SIZE);
     }
-  memset (self, 0, sizeof *self);
+  *self = (CoprocMessage) { .block = block, .kind = COPROC_FRAME_NOREQUEST, .priority = INFINITY };
   g_atomic_ref_count_init (&self->ref_count);
-  self->block = block;
-  self->kind = COPROC_FRAME_NOREQUEST;
-  self->priority = INFINITY;
   return self;
 }
 

@@ -7,36 +7,86 @@
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
 
+/* Takes out what is owed for @requests, whose answers @outgoing are. All or none; those of several channels are
+ * refused. */
+static gboolean
+take_invocations_locked (CoprocEndpoint     *self,
+                         CoprocMessage     **requests,
+                         CoprocOutgoing     *outgoing,
+                         CoprocInvocation  **invocations,
+                         gsize               n,
+                         GError            **error)
+{
+  gboolean ok = TRUE;
+  gsize n_taken = 0;
+
+  while (ok && n_taken < n)
+    {
+      CoprocInvocation *invocation = coproc_endpoint_take_invocation_locked (
+          self, requests != NULL ? requests[n_taken] : NULL, outgoing[n_taken].channel, error);
+
+      ok = invocation != NULL;
+      if (!ok)
+        break;
+      invocations[n_taken] = invocation;
+      outgoing[n_taken].channel = invocation->channel;
+      outgoing[n_taken].reply_serial = invocation->serial;
+      if (outgoing[n_taken].priority == INFINITY)
+        outgoing[n_taken].priority = invocation->priority;
+      n_taken++;
+      ok = g_strcmp0 (invocation->channel, invocations[0]->channel) == 0;
+      if (!ok)
+        g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
+                             "The requests are of more than one channel");
+    }
+  while (!ok && n_taken > 0)
+    coproc_endpoint_return_invocation_locked (self, invocations[--n_taken]);
+  return ok;
+}
+
+/* Answers @requests, or with NULL the oldest of outgoing's channel. */
+static gboolean
+answer (CoprocMessenger    *self,
+        CoprocMessage     **requests,
+        CoprocOutgoing     *outgoing,
+        CoprocInvocation  **invocations,
+        gsize               n,
+        GError            **error)
+{
+  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
+  gboolean taken, sent;
+
+  g_mutex_lock (&endpoint->lock);
+  taken = take_invocations_locked (endpoint, requests, outgoing, invocations, n, error);
+  g_mutex_unlock (&endpoint->lock);
+  if (!taken)
+    return FALSE;
+
+  sent = coproc_endpoint_check (endpoint, outgoing, n, error)
+         && coproc_endpoint_send (endpoint, outgoing, n, COPROC_SEND_TIMEOUT, NULL, error);
+  if (!sent)
+    {
+      /* the last first, so that they stand in their old order again */
+      g_mutex_lock (&endpoint->lock);
+      for (gsize i = n; i > 0; i--)
+        coproc_endpoint_return_invocation_locked (endpoint, invocations[i - 1]);
+      g_mutex_unlock (&endpoint->lock);
+    }
+  else
+    for (gsize i = 0; i < n; i++)
+      coproc_invocation_unref (invocations[i]);
+  return sent;
+}
+
 gboolean
 coproc_messenger_answer (CoprocMessenger  *self,
                          CoprocMessage    *request,
                          CoprocOutgoing   *outgoing,
                          GError          **error)
 {
-  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
   CoprocInvocation *invocation;
-  gboolean sent;
 
-  g_mutex_lock (&endpoint->lock);
-  invocation = coproc_endpoint_take_invocation_locked (endpoint, request, outgoing->channel, error);
-  g_mutex_unlock (&endpoint->lock);
-  if (invocation == NULL)
-    return FALSE;
-
-  outgoing->channel = invocation->channel;
-  outgoing->reply_serial = invocation->serial;
-  if (outgoing->priority == INFINITY)
-    outgoing->priority = invocation->priority;
-  sent = coproc_endpoint_send_one (endpoint, outgoing, error);
-  if (!sent)
-    {
-      g_mutex_lock (&endpoint->lock);
-      coproc_endpoint_return_invocation_locked (endpoint, invocation);
-      g_mutex_unlock (&endpoint->lock);
-    }
-  else
-    coproc_invocation_unref (invocation);
-  return sent;
+  return answer (self, request != NULL ? &request : NULL, outgoing, &invocation, 1, error);
 }
 
 static gboolean
@@ -114,6 +164,63 @@ coproc_messenger_reply (CoprocMessenger  *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   return answer_payload (self, request, NULL, payload, error);
+}
+
+/**
+ * coproc_messenger_reply_multiple:
+ * @self: a messenger
+ * @requests: (array length=n_requests): requests that this messenger has received, all on one channel
+ * @n_requests: how many there are
+ * @payloads: (array length=n_payloads): the answer to each; floating ones are consumed
+ * @n_payloads: how many there are: as many
+ * @error: return location for an error
+ *
+ * Answers many requests with few system calls, as [method@Coproc.Messenger.receive_messages] takes them.
+ *
+ * All are checked before the first is answered. Unless its payload gives a priority, a reply has that of
+ * its request.
+ *
+ * Errors: %COPROC_ERROR_FAILED when one of @requests is no unanswered request of this messenger, or they are
+ * of several channels, else as [method@Coproc.Messenger.send_norequest].
+ *
+ * Returns: %TRUE on success
+ *
+ * Since: 1.0
+ */
+gboolean
+coproc_messenger_reply_multiple (CoprocMessenger  *self,
+                                 CoprocMessage   **requests,
+                                 gsize             n_requests,
+                                 GVariant        **payloads,
+                                 gsize             n_payloads,
+                                 GError          **error)
+{
+  g_autofree CoprocOutgoing *outgoing = NULL;
+  g_autofree CoprocInvocation **invocations = NULL;
+  gboolean ok = TRUE;
+
+  g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
+  g_return_val_if_fail (n_requests == n_payloads, FALSE);
+  g_return_val_if_fail ((requests != NULL && payloads != NULL) || n_requests == 0, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  outgoing = g_new0 (CoprocOutgoing, n_requests);
+  invocations = g_new (CoprocInvocation *, n_requests);
+  for (gsize i = 0; i < n_requests; i++)
+    {
+      outgoing[i].kind = COPROC_FRAME_REPLY;
+      outgoing[i].payload = g_variant_ref_sink (payloads[i]);
+    }
+  for (gsize i = 0; i < n_requests && ok; i++)
+    {
+      ok = coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error);
+      if (!ok)
+        g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
+    }
+  ok = ok && (n_requests == 0 || answer (self, requests, outgoing, invocations, n_requests, error));
+  for (gsize i = 0; i < n_requests; i++)
+    g_variant_unref (payloads[i]);
+  return ok;
 }
 
 /**

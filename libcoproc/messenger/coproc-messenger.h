@@ -127,6 +127,13 @@ gboolean          coproc_messenger_reply                   (CoprocMessenger     
                                                             GVariant             *payload,
                                                             GError              **error);
 COPROC_AVAILABLE_IN_1_0
+gboolean          coproc_messenger_reply_multiple          (CoprocMessenger      *self,
+                                                            CoprocMessage       **requests,
+                                                            gsize                 n_requests,
+                                                            GVariant            **payloads,
+                                                            gsize                 n_payloads,
+                                                            GError              **error);
+COPROC_AVAILABLE_IN_1_0
 gboolean          coproc_messenger_reply_error             (CoprocMessenger      *self,
                                                             CoprocMessage        *request,
                                                             const GError         *report,

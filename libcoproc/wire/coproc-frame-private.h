@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 #include <gio/gio.h>
 
 #include "wire/coproc-limits-private.h"
@@ -106,7 +108,34 @@ typedef struct
 } CoprocFrameHeader;
 
 void     coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out);
-void     coproc_frame_header_read  (CoprocFrameHeader *header, const guint8 *in);
+
+/* Checks nothing. @in: COPROC_FRAME_HEADER_SIZE bytes, of any alignment, each read once */
+static inline void
+coproc_frame_header_read (CoprocFrameHeader *header, const guint8 *in)
+{
+  guint16 flags;
+  guint32 length, channel, type;
+  guint64 serial, reply_serial, priority;
+
+  memcpy (&length, in, sizeof length);
+  memcpy (&flags, in + 6, sizeof flags);
+  memcpy (&channel, in + 8, sizeof channel);
+  memcpy (&type, in + 12, sizeof type);
+  memcpy (&serial, in + 16, sizeof serial);
+  memcpy (&reply_serial, in + 24, sizeof reply_serial);
+  memcpy (&priority, in + 32, sizeof priority);
+
+  header->length = GUINT32_FROM_LE (length);
+  header->version = in[4];
+  header->kind = in[5];
+  header->flags = GUINT16_FROM_LE (flags);
+  header->channel = GUINT32_FROM_LE (channel);
+  header->type = GUINT32_FROM_LE (type);
+  header->serial = GUINT64_FROM_LE (serial);
+  header->reply_serial = GUINT64_FROM_LE (reply_serial);
+  priority = GUINT64_FROM_LE (priority);
+  memcpy (&header->priority, &priority, sizeof priority);
+}
 
 /* The fields of a header that have a meaning for some kinds only: zero for all others. The type
  * of a payload that its kind determines (a{sv}, (sis), names) is not told: `type` is zero there. */

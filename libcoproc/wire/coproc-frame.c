@@ -13,24 +13,6 @@
 
 G_STATIC_ASSERT (sizeof (double) == sizeof (guint64));
 
-static inline guint16
-get_16 (const guint8 *in)
-{
-  guint16 value;
-
-  memcpy (&value, in, sizeof value);
-  return GUINT16_FROM_LE (value);
-}
-
-static inline guint32
-get_32 (const guint8 *in)
-{
-  guint32 value;
-
-  memcpy (&value, in, sizeof value);
-  return GUINT32_FROM_LE (value);
-}
-
 static inline guint64
 get_64 (const guint8 *in)
 {
@@ -94,23 +76,6 @@ coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out)
   put_64 (out + 16, header->serial);
   put_64 (out + 24, header->reply_serial);
   put_64 (out + 32, priority);
-}
-
-/* Checks nothing. @in: COPROC_FRAME_HEADER_SIZE bytes, of any alignment, each read once */
-void
-coproc_frame_header_read (CoprocFrameHeader *header, const guint8 *in)
-{
-  guint64 priority = get_64 (in + 32);
-
-  header->length = get_32 (in);
-  header->version = in[4];
-  header->kind = in[5];
-  header->flags = get_16 (in + 6);
-  header->channel = get_32 (in + 8);
-  header->type = get_32 (in + 12);
-  header->serial = get_64 (in + 16);
-  header->reply_serial = get_64 (in + 24);
-  memcpy (&header->priority, &priority, sizeof priority);
 }
 
 /* What each kind carries; the page of the wire format shows the same table. */

@@ -99,6 +99,38 @@ drain_available (CoprocMessenger *messenger, const char *channel, long count)
     }
 }
 
+/* As many as are there at a time, as messages. */
+static CoprocMessage **
+take_messages (CoprocMessenger *messenger, const char *channel, gsize *n)
+{
+  GError *error = NULL;
+  CoprocMessage **messages = coproc_messenger_receive_messages (messenger, channel, 0, -1, NULL, n, &error);
+
+  bench_check (messages != NULL, error);
+  for (gsize i = 0; i < *n; i++)
+    {
+      gsize size;
+      const guint8 *data = coproc_message_get_data (messages[i], &size);
+
+      bench_touch (data, size);
+    }
+  return messages;
+}
+
+static void
+drain_messages (CoprocMessenger *messenger, const char *channel, long count)
+{
+  while (count > 0)
+    {
+      gsize n;
+      g_autofree CoprocMessage **messages = take_messages (messenger, channel, &n);
+
+      for (gsize i = 0; i < n; i++)
+        coproc_message_unref (messages[i]);
+      count -= (long) n;
+    }
+}
+
 /* --- round trips --- */
 
 double
@@ -312,6 +344,13 @@ bytes_peer (CoprocMessenger *messenger, long count)
 }
 
 void
+messages_peer (CoprocMessenger *messenger, long count)
+{
+  drain_messages (messenger, NULL, count);
+  send_small (messenger);
+}
+
+void
 available_peer (CoprocMessenger *messenger, long count)
 {
   drain_available (messenger, NULL, count);
@@ -378,6 +417,18 @@ take_bytes (CoprocMessenger *messenger)
   drain_bytes (messenger, "work", BENCH_ROUND);
 }
 
+static void
+take_batches (CoprocMessenger *messenger)
+{
+  drain_messages (messenger, "work", BENCH_ROUND);
+}
+
+void
+multiple_messages_peer (CoprocMessenger *messenger, long count)
+{
+  serve_rounds (messenger, count, take_batches);
+}
+
 void
 multiple_payload_peer (CoprocMessenger *messenger, long count)
 {
@@ -440,31 +491,42 @@ in_flight_batch_host (CoprocMessenger *messenger, long count)
   while (answered < count)
     {
       GError *error = NULL;
+      CoprocMessage **answers;
+      gsize n_answers;
 
       n = MIN (n, count - sent);
       bench_check (coproc_messenger_send_request_multiple (messenger, payloads, (gsize) n, NULL, &error),
                    error);
       sent += n;
-      drain_bytes (messenger, NULL, 1);
-      n = 1 + (long) coproc_messenger_queue_size (messenger, NULL);
-      drain_bytes (messenger, NULL, n - 1);
+      answers = take_messages (messenger, NULL, &n_answers);
+      for (gsize i = 0; i < n_answers; i++)
+        coproc_message_unref (answers[i]);
+      g_free (answers);
+      n = (long) n_answers;
       answered += n;
     }
   return (double) count / (bench_now () - start);
 }
 
-/* Answers the bytes with others, without a GVariant for each message. */
+/* Takes the requests that are there and answers them in one call. */
 void
 answer_peer (CoprocMessenger *messenger, long count)
 {
   g_autoptr (GVariant) answer = new_payload (BENCH_SMALL);
+  GVariant *answers[BENCH_WINDOW];
 
-  for (long i = 0; i < count; i++)
+  for (gsize i = 0; i < BENCH_WINDOW; i++)
+    answers[i] = answer;
+  while (count > 0)
     {
       GError *error = NULL;
+      gsize n;
+      g_autofree CoprocMessage **requests = take_messages (messenger, NULL, &n);
 
-      drain_bytes (messenger, NULL, 1);
-      bench_check (coproc_messenger_send_reply (messenger, answer, NULL, &error), error);
+      bench_check (coproc_messenger_reply_multiple (messenger, requests, n, answers, n, &error), error);
+      for (gsize i = 0; i < n; i++)
+        coproc_message_unref (requests[i]);
+      count -= (long) n;
     }
 }
 

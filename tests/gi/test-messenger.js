@@ -161,6 +161,16 @@ test('requests/reply-to-message', () => {
     fails(Coproc.Error.FAILED, () => workerEnd.reply(requests[0], string('twice')));
 });
 
+test('requests/reply-multiple', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_request_multiple([1, 2, 3].map(i => number(i)), 'm');
+    const requests = workerEnd.receive_messages('m', 0, 5000000, null);
+    workerEnd.reply_multiple(requests, requests.map(r => number(2 * r.get_payload().deepUnpack())));
+    const replies = hostEnd.receive_messages('m', 0, 5000000, null);
+    equal(replies.map(r => r.get_payload().deepUnpack()), [2, 4, 6]);
+    fails(Coproc.Error.FAILED, () => workerEnd.reply_multiple([requests[0]], [number(1)]));
+});
+
 test('specials/error', () => {
     const [workerEnd, hostEnd] = pair();
     workerEnd.send_norequest(string('kept'), 's');

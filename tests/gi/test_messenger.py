@@ -208,6 +208,16 @@ class Requests(Case):
         self.assertEqual([r.get_reply_serial() for r in replies], serials[::-1])
         self.assertEqual(replies[0].get_kind(), Coproc.MessageKind.REPLY)
 
+    def test_reply_multiple(self):
+        worker_end, host_end = pair()
+        host_end.send_request_multiple([number(i) for i in range(20)], "m")
+        requests = worker_end.receive_messages("m", 0, 5 * SECOND, None)
+        self.assertEqual(len(requests), 20)
+        worker_end.reply_multiple(requests, [number(2 * r.get_payload().unpack()) for r in requests])
+        replies = host_end.receive_messages("m", 0, 5 * SECOND, None)
+        self.assertEqual([r.get_payload().unpack() for r in replies], [2 * i for i in range(20)])
+        self.assertFails(Coproc.Error.FAILED, worker_end.reply_multiple, requests[:1], [number(1)])
+
     def test_reply_twice(self):
         worker_end, host_end = pair()
         host_end.send_request(string("x"), None)

@@ -160,6 +160,75 @@ test_reply_priority (void)
   close_pair ();
 }
 
+/* Many answers in one call: all or none. */
+static void
+test_reply_multiple (void)
+{
+  CoprocMessage *requests[3], *twice[2];
+  gsize n = 0;
+
+  open_pair (COPROC_TYPE_MULTI_MESSENGER);
+  for (guint i = 0; i < 3; i++)
+    assert_send (coproc_messenger_send_request (host, text ("q"), i < 2 ? "x" : "y", err));
+  for (guint i = 0; i < 3; i++)
+    requests[i] = receive_message (worker, i < 2 ? "x" : "y");
+
+  /* of two channels, one of them twice, one too large: nothing is sent, all remain unanswered */
+  assert_fails (COPROC_ERROR, COPROC_ERROR_FAILED,
+                coproc_messenger_reply_multiple (worker, requests, 3,
+                                                 (GVariant *[]){ text ("a"), text ("b"), text ("c") }, 3, err));
+  twice[0] = twice[1] = requests[0];
+  assert_fails (COPROC_ERROR, COPROC_ERROR_FAILED,
+                coproc_messenger_reply_multiple (worker, twice, 2,
+                                                 (GVariant *[]){ text ("a"), text ("b") }, 2, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_INVALID_PRIORITY,
+                coproc_messenger_reply_multiple (
+                    worker, requests, 2,
+                    (GVariant *[]){ text ("a"), g_variant_new_parsed ("{'priority': <@d nan>}") }, 2, err));
+  g_assert_cmpuint (coproc_messenger_messages_sent (worker, "x"), ==, 0);
+  g_assert_cmpint (coproc_messenger_available (host, "x", NULL), ==, 0);
+
+  assert_send (coproc_messenger_reply_multiple (worker, requests, 2, (GVariant *[]){ text ("a"), text ("b") },
+                                                2, err));
+  assert_send (coproc_messenger_reply_multiple (worker, NULL, 0, NULL, 0, err));
+  assert_fails (COPROC_ERROR, COPROC_ERROR_FAILED,
+                coproc_messenger_reply (worker, requests[1], text ("again"), err));
+  assert_send (coproc_messenger_reply (worker, requests[2], text ("c"), err));
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(GVariant) reply = coproc_messenger_receive_remaining (host, i < 2 ? "x" : "y", NULL, &error);
+
+      g_assert_no_error (error);
+      assert_text (reply, (const char *[]){ "a", "b", "c" }[i]);
+      coproc_message_unref (requests[i]);
+    }
+  g_assert_cmpuint (coproc_messenger_remaining (host, "x"), ==, 0);
+
+  /* more than are written at once */
+  for (guint i = 0; i < 2000; i++)
+    assert_send (coproc_messenger_send_request (host, text ("q"), "x", err));
+  for (gsize n_answered = 0; n_answered < 2000; n_answered += n)
+    {
+      g_autofree CoprocMessage **some = coproc_messenger_receive_messages (worker, "x", 0, -1, NULL, &n, NULL);
+      g_autofree GVariant **payloads = g_new (GVariant *, n);
+
+      for (gsize i = 0; i < n; i++)
+        payloads[i] = g_variant_new_uint64 (coproc_message_get_serial (some[i]));
+      assert_send (coproc_messenger_reply_multiple (worker, some, n, payloads, n, err));
+      for (gsize i = 0; i < n; i++)
+        coproc_message_unref (some[i]);
+    }
+  for (guint i = 0; i < 2000; i++)
+    {
+      g_autoptr(CoprocMessage) reply = receive_message (host, "x");
+
+      g_assert_cmpuint (g_variant_get_uint64 (coproc_message_get_payload (reply)), ==,
+                        coproc_message_get_reply_serial (reply));
+    }
+  close_pair ();
+}
+
 /* An error reply keeps its place in the queue and settles its request. */
 static void
 test_error_reply_keeps_place (void)
@@ -346,6 +415,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/messenger/send-request-multiple", test_send_request_multiple);
   coproc_test_add ("/coproc/messenger/replies-are-owed", test_replies_are_owed);
   coproc_test_add ("/coproc/messenger/reply-priority", test_reply_priority);
+  coproc_test_add ("/coproc/messenger/reply-multiple", test_reply_multiple);
   coproc_test_add ("/coproc/messenger/error-reply-keeps-place", test_error_reply_keeps_place);
   coproc_test_add ("/coproc/messenger/call-times-out", test_call_times_out);
   coproc_test_add ("/coproc/messenger/close-settles", test_close_settles);
