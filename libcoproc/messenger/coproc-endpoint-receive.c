@@ -253,34 +253,7 @@ receive_locked (CoprocWait      *wait,
     }
 }
 
-CoprocMessage *
-coproc_endpoint_receive (CoprocEndpoint  *self,
-                         CoprocWant       want,
-                         const char      *name,
-                         gint64           timeout_us,
-                         GCancellable    *cancellable,
-                         GError         **error)
-{
-  CoprocBlocked blocked = { .link = { .data = &blocked } };
-  CoprocMessage *message = NULL;
-  CoprocChannel *channel = NULL;
-  const gboolean by_name = want == COPROC_WANT_CHANNEL || want == COPROC_WANT_REMAINING;
-  CoprocWait wait;
-
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return NULL;
-
-  coproc_wait_begin (&wait, self, coproc_wait_get_deadline (timeout_us), cancellable);
-  wait.blocked = &blocked;
-  if (!by_name || (channel = coproc_endpoint_find_channel_locked (self, name, error)) != NULL)
-    receive_locked (&wait, want, channel, &message, error);
-  if (blocked.special != NULL)
-    g_queue_push_head (&self->specials, blocked.special);
-  coproc_wait_end (&wait);
-  return message;
-}
-
-/* --- several at once --- */
+/* --- receiving --- */
 
 /* Adds what is queued on @channel to @messages until it has @max of them, and stops before an error
  * reply. */
@@ -321,6 +294,53 @@ message_array_new (gsize n)
   return g_ptr_array_new_full ((guint) MIN (n, G_MAXUINT - 1) + 1, (GDestroyNotify) coproc_message_unref);
 }
 
+/* The next message, and with @more (nullable) an array of it and of what is queued behind it, at most @max. */
+static CoprocMessage *
+receive (CoprocEndpoint   *self,
+         CoprocWant        want,
+         const char       *name,
+         gint64            timeout_us,
+         GCancellable     *cancellable,
+         gsize             max,
+         GPtrArray       **more,
+         GError          **error)
+{
+  CoprocBlocked blocked = { .link = { .data = &blocked } };
+  CoprocMessage *message = NULL;
+  CoprocChannel *channel = NULL;
+  const gboolean by_name = want == COPROC_WANT_CHANNEL || want == COPROC_WANT_REMAINING;
+  CoprocWait wait;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return NULL;
+
+  coproc_wait_begin (&wait, self, coproc_wait_get_deadline (timeout_us), cancellable);
+  wait.blocked = &blocked;
+  if (!by_name || (channel = coproc_endpoint_find_channel_locked (self, name, error)) != NULL)
+    receive_locked (&wait, want, channel, &message, error);
+  if (message != NULL && more != NULL)
+    {
+      *more = message_array_new (MIN (max, 1 + (gsize) channel->n_queued));
+      g_ptr_array_add (*more, message);
+      take_queued_locked (self, channel, max, *more);
+    }
+  if (blocked.special != NULL)
+    g_queue_push_head (&self->specials, blocked.special);
+  coproc_wait_end (&wait);
+  return message;
+}
+
+CoprocMessage *
+coproc_endpoint_receive (CoprocEndpoint  *self,
+                         CoprocWant       want,
+                         const char      *name,
+                         gint64           timeout_us,
+                         GCancellable    *cancellable,
+                         GError         **error)
+{
+  return receive (self, want, name, timeout_us, cancellable, 1, NULL, error);
+}
+
 GPtrArray *
 coproc_endpoint_receive_messages (CoprocEndpoint  *self,
                                   const char      *name,
@@ -329,29 +349,9 @@ coproc_endpoint_receive_messages (CoprocEndpoint  *self,
                                   GCancellable    *cancellable,
                                   GError         **error)
 {
-  CoprocBlocked blocked = { .link = { .data = &blocked } };
   GPtrArray *messages = NULL;
-  CoprocMessage *first = NULL;
-  CoprocChannel *channel;
-  CoprocWait wait;
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return NULL;
-
-  coproc_wait_begin (&wait, self, coproc_wait_get_deadline (timeout_us), cancellable);
-  wait.blocked = &blocked;
-  channel = coproc_endpoint_find_channel_locked (self, name, error);
-  if (channel != NULL)
-    receive_locked (&wait, COPROC_WANT_CHANNEL, channel, &first, error);
-  if (first != NULL)
-    {
-      messages = message_array_new (MIN (max, 1 + (gsize) channel->n_queued));
-      g_ptr_array_add (messages, first);
-      take_queued_locked (self, channel, max, messages);
-    }
-  if (blocked.special != NULL)
-    g_queue_push_head (&self->specials, blocked.special);
-  coproc_wait_end (&wait);
+  receive (self, COPROC_WANT_CHANNEL, name, timeout_us, cancellable, max, &messages, error);
   return messages;
 }
 
