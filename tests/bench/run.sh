@@ -48,6 +48,7 @@ while [ "$round" -le "$rounds" ]; do
   echo "round $round of $rounds" >&2
   "$bench/bench-pipe" --scale "$scale" | sed 's/^/pipe /' >>"$results"
   "$bench/bench-coproc" --scale "$scale" | sed 's/^/coproc /' >>"$results"
+  "$bench/bench-coproc" --shared-memory --scale "$scale" | sed 's/^/shared /' >>"$results"
   round=$((round + 1))
 done
 
@@ -112,6 +113,18 @@ awk -v json="$json" -v rounds="$rounds" '
     row("64 requests of 64 B in flight, sent in batches, as bytes", "pipe in-flight", "coproc in-flight-batch", "", ">=", 0.5)
     row("64 requests of 64 B in flight, sent in batches, as bytes; pipe with a thread beside", "pipe in-flight-watched", "coproc in-flight-batch", "", ">=", 0.5)
     row("1 MiB one way", "pipe large", "coproc large", "MiB/s", ">=", 0.8)
+    row("shared memory: 64 B ping-pong, same core", "pipe round-trip-same-core", "shared round-trip-same-core", "µs", "<=", 1.2)
+    row("shared memory: 64 B ping-pong, one core each, both sleep", "pipe round-trip-two-cores", "shared round-trip-two-cores-sleeping", "µs", "<=", 1)
+    row("shared memory: 64 B ping-pong, one core each, both awake", "pipe round-trip-two-cores-spinning", "shared round-trip-two-cores", "µs", "<=", 0.6, "value")
+    row("shared memory: 64 B one way: send_bytes, received as bytes", "pipe one-way", "shared bytes-to-bytes", "", ">=", 10e6, "value")
+    row("shared memory: 64 B one way: send_norequest, receive_blocking", "pipe one-way", "shared variant-to-blocking", "", ">=", 4e6, "value")
+    row("shared memory: 64 requests of 64 B in flight, one call each", "pipe in-flight", "shared in-flight", "", ">=", 4e6, "value")
+    row("shared memory: 64 KiB one way, copied once", "", "shared large-64-kib", "MiB/s", "", "")
+    row("shared memory: 1 MiB one way, copied once", "pipe large", "shared large", "MiB/s", "", "")
+    row("shared memory: 16 MiB one way, copied once", "", "shared large-16-mib", "MiB/s", "", "")
+    row("shared memory: 64 KiB one way, in place", "", "shared in-place-64-kib", "", "", "")
+    row("shared memory: 1 MiB one way, in place", "", "shared in-place-1-mib", "", "", "")
+    row("shared memory: 16 MiB one way, in place", "", "shared in-place-16-mib", "", "", "")
     row("receives of 100,000 queued, 4 priorities", "", "coproc priority-4", "", ">=", 1e6, "value")
     row("receives of 100,000 queued, all priorities distinct", "", "coproc priority-distinct", "", ">=", 1e6, "value")
     if (json != "") { print "\n]" > json; close(json) }
