@@ -166,7 +166,7 @@ if command -v valgrind >/dev/null; then
   # Names have no spaces.
   # shellcheck disable=SC2046
   run "$build/test" testlog-valgrind --setup valgrind $(meson test -C "$build/test" --list \
-    --suite unit --suite process --no-suite faults --no-suite memory --no-suite ring 2>/dev/null \
+    --suite unit --suite process --no-suite faults --no-suite memory --no-suite ring --no-suite pipe 2>/dev/null \
     | sed -n 's,.* / ,,p' | grep -vx -e fault-flow -e fault-system)
 else
   echo "valgrind is not installed"

@@ -122,7 +122,7 @@ test_a20_not_agreed (void)
 static void
 test_a20_scribbled (void)
 {
-  const guint n = coproc_test_scale_long (20, 500);
+  const guint n = coproc_test_is_slow () ? 2 : coproc_test_scale_long (20, 500);
   CoprocWorkerResource *other = new_hostile (COPROC_TRANSPORT_SHARED_MEMORY);
 
   coproc_fault_start (other, NULL);
@@ -151,9 +151,10 @@ test_a20_scribbled (void)
   coproc_fault_release (other);
 }
 
-/* No file may have more than a page: there are no rings then, and no signal. */
+/* No file may have more than a page: there are no rings then, and no signal. In a process of its own, whose output
+ * is no file. */
 static void
-test_b15_file_limit (void)
+file_limit_subprocess (void)
 {
   CoprocWorkerResource *worker = new_hostile (COPROC_TRANSPORT_AUTO);
   CoprocWorkerResource *strict = new_hostile (COPROC_TRANSPORT_SHARED_MEMORY);
@@ -174,6 +175,13 @@ test_b15_file_limit (void)
   coproc_fault_ping (strict);
   coproc_fault_release (strict);
   coproc_fault_release (worker);
+}
+
+static void
+test_b15_file_limit (void)
+{
+  g_test_trap_subprocess ("/coproc/worker-memory/B15/file-limit/subprocess", 0, (GTestSubprocessFlags) 0);
+  g_test_trap_assert_passed ();
 }
 
 /* --- idle --- */
@@ -236,6 +244,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/worker-memory/idle", test_idle);
   coproc_test_add ("/coproc/worker-memory/A20/not-agreed", test_a20_not_agreed);
   coproc_test_add ("/coproc/worker-memory/A20/scribbled", test_a20_scribbled);
+  g_test_add_func ("/coproc/worker-memory/B15/file-limit/subprocess", file_limit_subprocess);
   coproc_test_add ("/coproc/worker-memory/B15/file-limit", test_b15_file_limit);
   return g_test_run ();
 }
