@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -227,24 +229,14 @@ static const Helper helpers[] = {
   { "directory", "", 0, -1 },
 };
 
-/* The helper cannot be run: the error says which, and no process is left. */
+/* The helper in @dir cannot be run: the error says which, and no process is left. */
 static void
-test_helper (gconstpointer data)
+use_helper (const Helper *helper, const char *dir)
 {
-  const Helper *helper = data;
-  g_autofree char *dir = g_dir_make_tmp ("coproc-XXXXXX", NULL);
   g_autofree char *path = g_build_filename (dir, "coproc-worker", NULL);
   g_autofree char *old = g_strdup (g_getenv ("COPROC_WORKER_HOST"));
   CoprocWorkerResource *worker = coproc_fault_new_hostile ();
   g_autoptr(GError) error = NULL;
-
-  if (coproc_test_is_valgrind ())
-    {
-      g_test_skip ("Under valgrind it is not told that a program cannot be run");
-      g_object_unref (worker);
-      g_rmdir (dir);
-      return;
-    }
 
   if (helper->mode < 0)
     g_assert_cmpint (g_mkdir (path, 0755), ==, 0);
@@ -268,6 +260,59 @@ test_helper (gconstpointer data)
   coproc_fault_ping (worker);
   coproc_fault_release (worker);
   g_remove (path);
+}
+
+static void
+test_helper (gconstpointer data)
+{
+  g_autofree char *dir = NULL;
+
+  if (coproc_test_is_valgrind ())
+    {
+      g_test_skip ("Under valgrind it is not told that a program cannot be run");
+      return;
+    }
+  dir = g_dir_make_tmp ("coproc-XXXXXX", NULL);
+  use_helper (data, dir);
+  g_rmdir (dir);
+}
+
+/* Mounts something on @dir from which nothing can be run, for this process only. */
+static gboolean
+mount_noexec (const char *dir)
+{
+  return unshare (CLONE_NEWNS) == 0 && mount ("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+         && mount ("none", dir, "tmpfs", MS_NOEXEC, NULL) == 0;
+}
+
+static gpointer
+try_to_mount (gpointer dir)
+{
+  return GINT_TO_POINTER (mount_noexec (dir));
+}
+
+static void
+test_noexec (void)
+{
+  const Helper helper = { "noexec", "#!/bin/sh\n", 10, 0755 };
+  g_autofree char *dir = g_dir_make_tmp ("coproc-XXXXXX", NULL);
+
+  if (g_test_subprocess ())
+    {
+      g_assert_true (mount_noexec (dir));
+      use_helper (&helper, dir);
+      g_assert_cmpint (umount (dir), ==, 0);
+      g_rmdir (dir);
+      return;
+    }
+  /* The mounts of a thread may be its own, and end with it. */
+  if (coproc_test_is_valgrind () || !g_thread_join (g_thread_new ("mount", try_to_mount, dir)))
+    g_test_skip ("Nothing can be mounted here");
+  else
+    {
+      g_test_trap_subprocess (NULL, 60 * G_USEC_PER_SEC, G_TEST_SUBPROCESS_INHERIT_STDERR);
+      g_test_trap_assert_passed ();
+    }
   g_rmdir (dir);
 }
 
@@ -287,5 +332,6 @@ main (int argc, char **argv)
 
       coproc_test_add_data (path, &helpers[i], test_helper);
     }
+  coproc_test_add ("/coproc/fault-system/B16/noexec", test_noexec);
   return g_test_run ();
 }

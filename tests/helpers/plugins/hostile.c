@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,14 @@ static void
 do_pthread_exit (Hostile *self, gint64 number)
 {
   pthread_exit (NULL);
+}
+
+static jmp_buf outside; /* in the entry point, around all that it does */
+
+static void
+do_longjmp (Hostile *self, gint64 number)
+{
+  longjmp (outside, 1);
 }
 
 static void
@@ -541,6 +550,7 @@ static const Step steps[] = {
   { "_exit", do_exit_now },
   { "quick_exit", do_quick_exit },
   { "pthread_exit", do_pthread_exit },
+  { "longjmp", do_longjmp },
   { "kill", do_kill },
   { "return", do_return },
   { "fail", do_fail },
@@ -633,6 +643,8 @@ hostile (CoprocMessenger *messenger, GVariant *arguments, GError **error)
   Hostile self = { .messenger = messenger };
   const char *instruction;
 
+  if (setjmp (outside) != 0)
+    return TRUE;
   if (arguments != NULL && g_variant_lookup (arguments, "do", "&s", &instruction))
     run_steps (&self, instruction);
   while (!self.done)
