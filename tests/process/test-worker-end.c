@@ -138,6 +138,14 @@ test_w8_escalates (void)
   coproc_test_finalize (worker);
 }
 
+/* From the outside, where there is one. */
+static void
+send_signal (CoprocWorkerResource *worker, int signum)
+{
+  if (!coproc_test_in_threads ())
+    kill (coproc_worker_resource_get_pid (worker), signum);
+}
+
 static void
 test_w12_teardown (void)
 {
@@ -147,9 +155,9 @@ test_w12_teardown (void)
 
   assert_stop (worker, 0);
   start_worker (worker, NULL);
-  kill (coproc_worker_resource_get_pid (worker), SIGKILL);
+  send_signal (worker, SIGKILL);
   assert_stop (worker, 10 * SECOND);
-  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, SIGKILL);
+  g_assert_cmpint (coproc_worker_resource_get_term_signal (worker), ==, coproc_test_in_threads () ? 0 : SIGKILL);
   assert_stop (worker, 10 * SECOND);
 
   start_worker (worker, NULL);
@@ -167,8 +175,8 @@ test_w13_close_is_normal (void)
 
   g_test_summary ("A close request is a normal end, for workers and tasks; Ctrl-C is none");
 
-  kill (coproc_worker_resource_get_pid (worker), SIGINT);
-  kill (coproc_worker_resource_get_pid (task), SIGINT);
+  send_signal (worker, SIGINT);
+  send_signal (task, SIGINT);
   assert_call (worker, "still here");
   assert_call (task, "still here");
   g_assert_true (coproc_worker_resource_join (worker, 60 * SECOND, NULL, NULL));
@@ -312,21 +320,23 @@ test_exited_elsewhere (void)
   coproc_test_finalize (worker);
 }
 
+static const Scenario scenarios[] = {
+  { "/coproc/worker/w5-exited", test_w5_exited, TRUE },
+  { "/coproc/worker/w6-host-death", test_w6_host_death, TRUE },
+  { "/coproc/worker/w7-drop", test_w7_drop, TRUE },
+  { "/coproc/worker/w8-escalates", test_w8_escalates, TRUE },
+  { "/coproc/worker/w12-teardown", test_w12_teardown },
+  { "/coproc/worker/w13-close-is-normal", test_w13_close_is_normal },
+  { "/coproc/worker/end/exited-before-join", test_exited_before_join, TRUE },
+  { "/coproc/worker/end/exited-before-stop", test_exited_before_stop, TRUE },
+  { "/coproc/worker/end/exited-cancels", test_exited_cancels, TRUE },
+  { "/coproc/worker/end/exited-elsewhere", test_exited_elsewhere, TRUE },
+};
+
 int
 main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
-
-  coproc_test_add ("/coproc/worker/w5-exited", test_w5_exited);
-  coproc_test_add ("/coproc/worker/w6-host-death", test_w6_host_death);
-  coproc_test_add ("/coproc/worker/w7-drop", test_w7_drop);
-  coproc_test_add ("/coproc/worker/w8-escalates", test_w8_escalates);
-  coproc_test_add ("/coproc/worker/w12-teardown", test_w12_teardown);
-  coproc_test_add ("/coproc/worker/w13-close-is-normal", test_w13_close_is_normal);
-  coproc_test_add ("/coproc/worker/end/exited-before-join", test_exited_before_join);
-  coproc_test_add ("/coproc/worker/end/exited-before-stop", test_exited_before_stop);
-  coproc_test_add ("/coproc/worker/end/exited-cancels", test_exited_cancels);
-  coproc_test_add ("/coproc/worker/end/exited-elsewhere", test_exited_elsewhere);
-
+  add_scenarios (scenarios, G_N_ELEMENTS (scenarios));
   return g_test_run ();
 }

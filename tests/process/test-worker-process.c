@@ -385,24 +385,26 @@ test_sigchld_ignored (void)
   g_test_trap_assert_passed ();
 }
 
+static const Scenario scenarios[] = {
+  { "/coproc/worker/arguments", test_arguments, TRUE },
+  { "/coproc/worker/messenger-type", test_discipline },
+  { "/coproc/worker/task/results", test_task },
+  { "/coproc/worker/task/finishes", test_task_finishes },
+  { "/coproc/worker/silent-failure", test_silent_failure },
+  { "/coproc/worker/async/calls", test_async },
+  { "/coproc/worker/async/ends", test_async_ends, TRUE },
+  { "/coproc/worker/start/cancelled", test_start_cancelled, TRUE },
+  { "/coproc/worker/start/stopped", test_start_stopped, TRUE },
+  { "/coproc/worker/end/cut", test_cut, TRUE },
+  { "/coproc/worker/end/garbage", test_garbage, TRUE },
+  { "/coproc/worker/end/grandchild", test_grandchild, TRUE },
+  { "/coproc/worker/end/sigchld-ignored", test_sigchld_ignored, TRUE },
+};
+
 int
 main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
-
-  coproc_test_add ("/coproc/worker/arguments", test_arguments);
-  coproc_test_add ("/coproc/worker/messenger-type", test_discipline);
-  coproc_test_add ("/coproc/worker/task/results", test_task);
-  coproc_test_add ("/coproc/worker/task/finishes", test_task_finishes);
-  coproc_test_add ("/coproc/worker/silent-failure", test_silent_failure);
-  coproc_test_add ("/coproc/worker/async/calls", test_async);
-  coproc_test_add ("/coproc/worker/async/ends", test_async_ends);
-  coproc_test_add ("/coproc/worker/start/cancelled", test_start_cancelled);
-  coproc_test_add ("/coproc/worker/start/stopped", test_start_stopped);
-  coproc_test_add ("/coproc/worker/end/cut", test_cut);
-  coproc_test_add ("/coproc/worker/end/garbage", test_garbage);
-  coproc_test_add ("/coproc/worker/end/grandchild", test_grandchild);
-  coproc_test_add ("/coproc/worker/end/sigchld-ignored", test_sigchld_ignored);
-
+  add_scenarios (scenarios, G_N_ELEMENTS (scenarios));
   return g_test_run ();
 }

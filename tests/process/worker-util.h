@@ -93,6 +93,29 @@ one_argument (const char *key, GVariant *value)
   return g_variant_dict_end (&dict);
 }
 
+/* A test of workers that runs in both modes, or that is about processes. */
+typedef struct
+{
+  const char *path;
+  void (*func) (void);
+  gboolean processes_only;
+} Scenario;
+
+static inline void
+skip_processes_only (void)
+{
+  g_test_skip ("it is about processes");
+}
+
+static inline void
+add_scenarios (const Scenario *scenarios, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    coproc_test_add (scenarios[i].path, scenarios[i].processes_only && coproc_test_in_threads ()
+                                            ? skip_processes_only
+                                            : scenarios[i].func);
+}
+
 /* What the signal `exited` has said. */
 typedef struct
 {
