@@ -30,8 +30,8 @@ coproc_fault_new_hostile (void)
   g_autofree char *path = coproc_fault_path ("plugins/hostile.so");
   CoprocWorkerResource *worker = coproc_worker_resource_new (path, "hostile");
 
-  g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, "grace-period",
-                (gint64) GRACE_US, "transport", coproc_test_get_transport (), NULL);
+  g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, "grace-period", (gint64) GRACE_US, "transport",
+                coproc_test_get_transport (), "mode", coproc_test_get_mode (), NULL);
   return worker;
 }
 

@@ -214,6 +214,18 @@ coproc_test_add_data (const char *path, gconstpointer data, void (*func) (gconst
   add_case (path, test);
 }
 
+static void
+skip_processes (gconstpointer data)
+{
+  g_test_skip ("it is about processes");
+}
+
+void
+coproc_test_add_for_processes (const char *path, gconstpointer data, void (*func) (gconstpointer data))
+{
+  coproc_test_add_data (path, data, coproc_test_in_threads () ? skip_processes : func);
+}
+
 gboolean
 coproc_test_is_valgrind (void)
 {

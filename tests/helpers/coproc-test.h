@@ -19,6 +19,8 @@ void coproc_test_init (int *argc, char ***argv);
  * main context runs, to the file descriptors and threads that it had before, and have no child. */
 void coproc_test_add      (const char *path, void (*func) (void));
 void coproc_test_add_data (const char *path, gconstpointer data, void (*func) (gconstpointer data));
+/* The same for a test that says nothing of workers that are threads: there it is skipped. */
+void coproc_test_add_for_processes (const char *path, gconstpointer data, void (*func) (gconstpointer data));
 
 /* Open file descriptors and threads of this process. */
 guint coproc_test_count_fds     (void);

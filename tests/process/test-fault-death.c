@@ -18,7 +18,7 @@ static const Cause leaving = { "exit 3", "exit code 3", 3, 0, TRUE };
 
 /* Everything sent before is delivered; each lost request is told once, then the end. */
 static void
-test_last_words (void)
+test_last_words (gconstpointer data)
 {
   g_autoptr(GError) error = NULL;
   guint n_received = 0;
@@ -110,7 +110,7 @@ test_grandchild (gconstpointer data)
 
 /* The same with half a reply written: what is cut is told although the connection does not end. */
 static void
-test_grandchild_cut (void)
+test_grandchild_cut (gconstpointer data)
 {
   g_autoptr(GVariant) grandchild = NULL;
   g_autoptr(GError) error = NULL;
@@ -185,7 +185,7 @@ count_pidfds (void)
 
 /* By its pidfd, or, in the run of these tests that says so, without one. */
 static void
-test_watch (void)
+test_watch (gconstpointer data)
 {
   const gboolean without = g_strcmp0 (g_getenv ("COPROC_TEST_PIDFD"), "0") == 0;
   const int pidfd = (int) syscall (SYS_pidfd_open, getpid (), 0);
@@ -217,7 +217,7 @@ count_mappings (void)
 
 /* A thousand deaths, or ten, leave nothing: descriptors, threads and zombies are counted around every test. */
 static void
-test_cycles (void)
+test_cycles (gconstpointer data)
 {
   const guint n_cycles = coproc_test_scale_long (1000, 10000);
   const guint n_warm = n_cycles / 5;
@@ -252,24 +252,24 @@ int
 main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
-  coproc_test_add ("/coproc/fault-death/last-words", test_last_words);
+  coproc_test_add_for_processes ("/coproc/fault-death/last-words", NULL, test_last_words);
   for (guint i = 0; i < G_N_ELEMENTS (escapes); i++)
     {
       g_autofree char *path = g_strdup_printf ("/coproc/fault-death/A25/%s", escapes[i].instruction);
 
-      coproc_test_add_data (g_strdelimit (path, "; ", '-'), &escapes[i], test_escape);
+      coproc_test_add_for_processes (g_strdelimit (path, "; ", '-'), &escapes[i], test_escape);
     }
-  coproc_test_add_data ("/coproc/fault-death/A26/grandchild", "fork-sleep", test_grandchild);
-  coproc_test_add_data ("/coproc/fault-death/A26/escaped-grandchild", "fork-escape", test_grandchild);
-  coproc_test_add ("/coproc/fault-death/A26/grandchild-cut", test_grandchild_cut);
-  coproc_test_add_data ("/coproc/fault-death/B18/exit", "exit 0", test_quiet_exit);
-  coproc_test_add_data ("/coproc/fault-death/B18/_exit", "_exit 0", test_quiet_exit);
-  coproc_test_add_data ("/coproc/fault-death/B18/quick_exit", "quick_exit 0", test_quiet_exit);
-  coproc_test_add_data ("/coproc/fault-death/B18/pthread_exit", "pthread_exit", test_quiet_exit);
+  coproc_test_add_for_processes ("/coproc/fault-death/A26/grandchild", "fork-sleep", test_grandchild);
+  coproc_test_add_for_processes ("/coproc/fault-death/A26/escaped-grandchild", "fork-escape", test_grandchild);
+  coproc_test_add_for_processes ("/coproc/fault-death/A26/grandchild-cut", NULL, test_grandchild_cut);
+  coproc_test_add_for_processes ("/coproc/fault-death/B18/exit", "exit 0", test_quiet_exit);
+  coproc_test_add_for_processes ("/coproc/fault-death/B18/_exit", "_exit 0", test_quiet_exit);
+  coproc_test_add_for_processes ("/coproc/fault-death/B18/quick_exit", "quick_exit 0", test_quiet_exit);
+  coproc_test_add_for_processes ("/coproc/fault-death/B18/pthread_exit", "pthread_exit", test_quiet_exit);
   coproc_test_add_data ("/coproc/fault-death/B18/return", "return", test_return);
   coproc_test_add_data ("/coproc/fault-death/B18/longjmp", "longjmp", test_return);
   coproc_test_add_data ("/coproc/fault-death/B18/fail", "fail", test_return);
-  coproc_test_add ("/coproc/fault-death/watch", test_watch);
-  coproc_test_add ("/coproc/fault-death/B31/cycles", test_cycles);
+  coproc_test_add_for_processes ("/coproc/fault-death/watch", NULL, test_watch);
+  coproc_test_add_for_processes ("/coproc/fault-death/B31/cycles", NULL, test_cycles);
   return g_test_run ();
 }

@@ -38,7 +38,7 @@ get_watch_ms (void)
 /* A13: the host does not read. It takes in what its limit allows, and then the pipe holds the worker;
  * another worker is served as ever. */
 static void
-test_flood (void)
+test_flood (gconstpointer data)
 {
   CoprocWorkerResource *worker = coproc_fault_new_hostile ();
   CoprocWorkerResource *other = coproc_fault_new_hostile ();
@@ -148,7 +148,7 @@ turn_until_stuck (Sender *sender, GArray *times)
 }
 
 static void
-test_deaf (void)
+test_deaf (gconstpointer data)
 {
   g_autofree guint8 *block = g_malloc0 (65536);
   g_autoptr(GBytes) bytes = g_bytes_new (block, 65536);
@@ -248,7 +248,7 @@ assert_sigpipe_default (void)
 
 /* What came before is delivered, then the end is told, and the worker is done with. */
 static void
-test_close_out (void)
+test_close_out (gconstpointer data)
 {
   CoprocWorkerResource *worker = coproc_fault_new_hostile ();
   CoprocMessenger *messenger;
@@ -271,7 +271,7 @@ test_close_out (void)
 
 /* Sends fail before long; they raise no signal. */
 static void
-test_close_in (void)
+test_close_in (gconstpointer data)
 {
   const guint8 block[1024] = { 0 };
   CoprocWorkerResource *worker = coproc_fault_new_hostile ();
@@ -411,19 +411,19 @@ int
 main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
-  coproc_test_add ("/coproc/fault-flow/A13/flood", test_flood);
-  coproc_test_add ("/coproc/fault-flow/A16/deaf", test_deaf);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A13/flood", NULL, test_flood);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A16/deaf", NULL, test_deaf);
   coproc_test_add ("/coproc/fault-flow/A17/both-full", test_both_full);
-  coproc_test_add ("/coproc/fault-flow/A18/close-out", test_close_out);
-  coproc_test_add ("/coproc/fault-flow/A18/close-in", test_close_in);
-  coproc_test_add_data ("/coproc/fault-flow/A18/peer-close-in", "hello; close in; pause", test_close_peer);
-  coproc_test_add_data ("/coproc/fault-flow/A18/peer-close-out", "hello; close out; pause", test_close_peer);
-  coproc_test_add_data ("/coproc/fault-flow/A18/peer-close-both", "hello; close in; close out; pause", test_close_peer);
-  coproc_test_add_data ("/coproc/fault-flow/A19/close-both", "close both; pause", test_close_both);
-  coproc_test_add_data ("/coproc/fault-flow/A19/close-both-deaf", "ignore_term; close both; busy", test_close_both);
-  coproc_test_add_data ("/coproc/fault-flow/A19/call", GINT_TO_POINTER (FALSE), test_call_while_ending);
-  coproc_test_add_data ("/coproc/fault-flow/A19/call-async", GINT_TO_POINTER (TRUE), test_call_while_ending);
-  coproc_test_add_data ("/coproc/fault-flow/A24/stdout", "spam stdout", test_spam);
-  coproc_test_add_data ("/coproc/fault-flow/A24/stderr", "spam stderr", test_spam);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A18/close-out", NULL, test_close_out);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A18/close-in", NULL, test_close_in);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A18/peer-close-in", "hello; close in; pause", test_close_peer);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A18/peer-close-out", "hello; close out; pause", test_close_peer);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A18/peer-close-both", "hello; close in; close out; pause", test_close_peer);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A19/close-both", "close both; pause", test_close_both);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A19/close-both-deaf", "ignore_term; close both; busy", test_close_both);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A19/call", GINT_TO_POINTER (FALSE), test_call_while_ending);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A19/call-async", GINT_TO_POINTER (TRUE), test_call_while_ending);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A24/stdout", "spam stdout", test_spam);
+  coproc_test_add_for_processes ("/coproc/fault-flow/A24/stderr", "spam stderr", test_spam);
   return g_test_run ();
 }

@@ -102,18 +102,19 @@ typedef struct
 } Scenario;
 
 static inline void
-skip_processes_only (void)
+run_scenario (gconstpointer data)
 {
-  g_test_skip ("it is about processes");
+  ((const Scenario *) data)->func ();
 }
 
 static inline void
 add_scenarios (const Scenario *scenarios, guint n)
 {
   for (guint i = 0; i < n; i++)
-    coproc_test_add (scenarios[i].path, scenarios[i].processes_only && coproc_test_in_threads ()
-                                            ? skip_processes_only
-                                            : scenarios[i].func);
+    if (scenarios[i].processes_only)
+      coproc_test_add_for_processes (scenarios[i].path, &scenarios[i], run_scenario);
+    else
+      coproc_test_add (scenarios[i].path, scenarios[i].func);
 }
 
 /* What the signal `exited` has said. */
