@@ -83,6 +83,9 @@ static gpointer
 run_thread (gpointer user_data)
 {
   ThreadJob *job = user_data;
+  /* The end may be told, and the background thread's last user gone with it, before the source has been let go
+   * of here. */
+  g_autoptr (GMainContext) io = g_main_context_ref (job->run->io);
   g_autoptr (GMainContext) context = g_main_context_new ();
   g_autoptr (GSource) source = g_idle_source_new ();
   gboolean clean;
@@ -97,7 +100,7 @@ run_thread (gpointer user_data)
   g_source_set_static_name (source, "coproc worker thread");
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, on_thread_done, job, thread_job_free);
-  g_source_attach (source, job->run->io);
+  g_source_attach (source, io);
 
   return NULL;
 }
