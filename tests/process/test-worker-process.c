@@ -347,8 +347,8 @@ test_grandchild (void)
 
   g_object_set (worker, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, NULL);
   start_worker (worker, NULL);
-  worker_pid = coproc_worker_resource_get_pid (worker);
   messenger = coproc_worker_resource_get_messenger (worker);
+  g_object_get (messenger, "peer-pid", &worker_pid, NULL); /* the worker's own is gone with its end */
   pid = coproc_messenger_receive_blocking (messenger, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_null (coproc_messenger_receive_blocking (messenger, NULL, NULL, &error));
