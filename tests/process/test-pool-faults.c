@@ -114,6 +114,15 @@ test_l6_crash (void)
   stop_pool (pool);
 }
 
+/* A task that writes itself down, and then may kill its worker. */
+static GVariant *
+deadly_orders (gsize i, const char *log, gboolean dies)
+{
+  if (!dies)
+    return orders ((gint32) i, "log", g_variant_new_string (log), NULL);
+  return orders ((gint32) i, "log", g_variant_new_string (log), "die", g_variant_new_int32 (SIGKILL), NULL);
+}
+
 /* Many short tasks, then one that kills its worker with others behind it. */
 static CoprocMapOperation *
 begin_with_death (CoprocWorkerPool *pool, const char *log, gsize n, gsize deadly)
@@ -121,8 +130,7 @@ begin_with_death (CoprocWorkerPool *pool, const char *log, gsize n, gsize deadly
   g_autofree GVariant **inputs = g_new (GVariant *, n);
 
   for (gsize i = 0; i < n; i++)
-    inputs[i] = orders ((gint32) i, "log", g_variant_new_string (log), i == deadly ? "die" : NULL,
-                        g_variant_new_int32 (SIGKILL), NULL);
+    inputs[i] = deadly_orders (i, log, i == deadly);
   return coproc_worker_pool_map_unordered (pool, inputs, n, 1);
 }
 
@@ -579,8 +587,7 @@ run_chaos (guint32 seed, guint n_workers, guint n_tasks)
 
   start_pool (pool);
   for (guint i = 0; i < n_tasks; i++)
-    inputs[i] = orders ((gint32) i, "log", g_variant_new_string (log), g_rand_int_range (killer.random, 0, 100) == 0
-                        ? "die" : NULL, g_variant_new_int32 (SIGKILL), NULL);
+    inputs[i] = deadly_orders (i, log, g_rand_int_range (killer.random, 0, 100) == 0);
   killer_id = g_timeout_add (5, kill_one, &killer);
   operation = coproc_worker_pool_map_unordered (pool, inputs, n_tasks, 0);
   for (guint i = 0; i < n_tasks; i++)
