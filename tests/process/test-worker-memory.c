@@ -117,8 +117,8 @@ test_a20_not_agreed (void)
   coproc_fault_peer_close (&peer);
 }
 
-/* A worker that writes all over the memory, the rings included, at the worst of times: it gets an error,
- * and whoever works beside it notices nothing. */
+/* A worker that writes all over the memory, the rings included, at the worst of times: it gets an error, unless
+ * the two sides write over that before anybody looks, and whoever works beside it notices nothing. */
 static void
 test_a20_scribbled (void)
 {
@@ -129,6 +129,7 @@ test_a20_scribbled (void)
   for (guint i = 0; i < n; i++)
     {
       CoprocWorkerResource *worker = new_hostile (COPROC_TRANSPORT_SHARED_MEMORY);
+      const gboolean ends = i % 2 != 0;
       CoprocMessenger *messenger;
       g_autoptr (GError) error = NULL;
 
@@ -136,15 +137,15 @@ test_a20_scribbled (void)
       messenger = coproc_worker_resource_get_messenger (worker);
       for (guint j = 0; j < 100; j++)
         coproc_messenger_send_request (messenger, g_variant_new_uint32 (j), "echo", NULL);
-      coproc_fault_order (worker, i % 2 == 0 ? "scribble" : "scribble; exit 3");
+      coproc_fault_order (worker, ends ? "scribble; exit 3" : "scribble");
       for (guint j = 0; j < 100; j++)
         coproc_messenger_send_request (messenger, g_variant_new_uint32 (j), "echo", NULL);
-      while (error == NULL)
+      for (guint j = 0; error == NULL && (ends || j < 100); j++)
         {
           g_autoptr (GVariant) reply = coproc_messenger_call (messenger, g_variant_new_uint32 (1), "echo",
                                                               5 * G_USEC_PER_SEC, NULL, &error);
         }
-      g_assert_true (error->domain == COPROC_ERROR);
+      g_assert_true (error == NULL || error->domain == COPROC_ERROR);
       coproc_fault_ping (other);
       coproc_fault_release (worker);
     }
