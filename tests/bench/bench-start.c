@@ -296,6 +296,7 @@ start (const Way *self, CoprocWorkerResource *worker)
     return TRUE;
   if (self->make != new_command)
     g_error ("bench-start: %s", error->message);
+  fprintf (stderr, "%s: %s\n", self->title, error->message);
   return FALSE;
 }
 
