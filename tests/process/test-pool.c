@@ -515,11 +515,26 @@ test_l8_completion_order (void)
   stop_pool (pool);
 }
 
+typedef struct
+{
+  GVariant **next;
+  GVariant **end;
+} Rest;
+
+static GVariant *
+take_next (gpointer user_data)
+{
+  Rest *rest = user_data;
+
+  return rest->next == rest->end ? NULL : g_variant_ref (*rest->next++);
+}
+
 static void
 test_l9_errors (void)
 {
   CoprocWorkerPool *pool = new_started_pool (2);
   GVariant *inputs[10];
+  Rest rest = { inputs, inputs + G_N_ELEMENTS (inputs) };
   g_autoptr (CoprocMapOperation) operation = NULL;
   g_autoptr (GError) error = NULL;
   guint n_errors = 0;
@@ -560,7 +575,8 @@ test_l9_errors (void)
   g_assert_cmpuint (get_figure (operation, "n-done"), ==, G_N_ELEMENTS (inputs));
 
   g_clear_object (&operation);
-  operation = coproc_worker_pool_map_ordered (pool, inputs, G_N_ELEMENTS (inputs), 0);
+  /* nothing runs before the first next() */
+  operation = coproc_worker_pool_map_lazy (pool, take_next, &rest, NULL, TRUE, 0);
   g_object_set (operation, "stop-on-error", TRUE, NULL);
   while (error == NULL)
     {

@@ -390,6 +390,10 @@ class Messenger(Pair):
         started = time.process_time()
         for i in range(20000):
             self.process.send_norequest(Item("x", (i * 7919) % 20011))
+        # What did not fit into the pipe is written in the background.
+        deadline = time.monotonic() + 30
+        while self.resource.available() < 20000 and time.monotonic() < deadline:
+            time.sleep(0.001)
         self.assertEqual(self.resource.available(), 20000)
         self.assertLess(time.process_time() - started, 10)
         self.assertEqual(self.resource.receive_blocking().priority, 0)
