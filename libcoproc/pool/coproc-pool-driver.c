@@ -3,31 +3,15 @@
  *
  * A thread with a worker: starts it, keeps it busy, and replaces it when it has died or served its time.
  */
-#include "pool/coproc-worker-pool-private.h"
+#include "pool/coproc-pool-driver-private.h"
 
 #include "coproc-error.h"
 #include "worker/coproc-chunk-private.h"
 #include "worker/coproc-worker-resource-private.h"
 
-#define MAX_BATCH 256          /* messages sent, or outcomes taken, at once */
 #define FIRST_DELAY (G_USEC_PER_SEC / 10)
 #define MAX_DELAY (5 * G_USEC_PER_SEC)
 #define MAX_FRUITLESS 5        /* workers in a row that end without having done anything, for each that there are */
-#define MAX_TRIES 3            /* times that a parcel is sent to workers that die */
-#define WEIGH_INTERVAL (G_USEC_PER_SEC / 50)
-
-/* What a pass over the finished messages hands over. On the driver's stack. */
-typedef struct
-{
-  CoprocSetCall *calls[MAX_BATCH];
-  guint n;
-} Batch;
-
-static CoprocParcel *
-parcel_of (CoprocSetCall *call)
-{
-  return (CoprocParcel *) ((guint8 *) call - G_STRUCT_OFFSET (CoprocParcel, call));
-}
 
 void
 coproc_pool_driver_wake_locked (CoprocPoolDriver *self)
@@ -38,467 +22,6 @@ coproc_pool_driver_wake_locked (CoprocPoolDriver *self)
   if (self->set != NULL)
     coproc_call_set_interrupt (self->set);
   g_cond_broadcast (&self->core->changed); /* it may be waiting to start a worker */
-}
-
-/* --- out --- */
-
-/* How many inputs of @job should go into the worker's next message. (lock) */
-static guint
-get_chunk_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint share)
-{
-  guint chunk = job->chunk_size > 0 ? MIN (job->chunk_size, COPROC_MAX_CHUNK)
-                                    : MIN (coproc_pace_get_chunk (&self->pace), MAX (share, 1));
-
-  return self->takes_chunks ? MIN (chunk, job->max_chunk) : 1;
-}
-
-/* How many more inputs the worker may have before its time is over. (lock) */
-static guint64
-get_rest_locked (CoprocPoolDriver *self)
-{
-  const guint64 max = self->core->settings.max_tasks_per_worker;
-  const guint64 n = self->n_tasks_of_worker + self->n_items;
-
-  return max == 0 ? G_MAXUINT64 : max - MIN (n, max);
-}
-
-/* Puts the next parcel of @job, of at most @max inputs, into the line. (lock) */
-static CoprocParcel *
-take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max)
-{
-  CoprocPoolQueue *queue = &self->core->queue;
-  CoprocParcel *parcel = coproc_pool_job_take_locked (job, max);
-
-  /* Behind the others, if there is more of it. */
-  coproc_pool_queue_remove (queue, job);
-  if (job->n_queued > 0)
-    coproc_pool_queue_add (queue, job);
-  g_queue_push_tail_link (&self->line, &parcel->link);
-  self->n_items += parcel->n;
-  parcel->n_tries++;
-  return parcel;
-}
-
-/* Takes what the worker should have next out of the queue. (lock) */
-static void
-take_batch_locked (CoprocPoolDriver *self, Batch *batch)
-{
-  CoprocPoolCore *core = self->core;
-  guint share = coproc_pool_share (core->n_queued, core->drivers->len, self->line.length == 0);
-  CoprocPoolJob *job;
-
-  batch->n = 0;
-  if (coproc_pool_core_is_ending_locked (core) || self->retiring)
-    return;
-  while (batch->n < MAX_BATCH && share > 0 && (job = coproc_pool_queue_peek (&core->queue)) != NULL)
-    {
-      const guint chunk = get_chunk_locked (self, job, share);
-      const guint64 rest = get_rest_locked (self);
-      CoprocParcel *parcel;
-
-      if (rest == 0 || self->line.length >= coproc_pace_get_window (&self->pace, chunk))
-        return;
-      parcel = take_parcel_locked (self, job, (guint) MIN (chunk, rest));
-      batch->calls[batch->n++] = &parcel->call;
-      share -= MIN (share, parcel->n);
-    }
-}
-
-static void settle_batch (CoprocPoolDriver *self, Batch *batch);
-
-/* @call could not be sent: that is its outcome. */
-static void
-fail_call (CoprocPoolDriver *self, CoprocSetCall *call, GError *error)
-{
-  Batch failed = { .calls = { call }, .n = 1 };
-
-  call->call.error = error;
-  settle_batch (self, &failed);
-}
-
-/* @parcel leaves the line, to be sent by another one. (lock) */
-static void
-return_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
-{
-  CoprocPoolJob *job = parcel->job;
-
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
-  coproc_pool_job_return_locked (job, parcel);
-  if (!job->over)
-    coproc_pool_core_offer_locked (self->core, job);
-}
-
-/* The worker has ended before these were sent. */
-static void
-return_unsent (CoprocPoolDriver *self, CoprocSetCall **calls, guint n)
-{
-  g_mutex_lock (&self->core->lock);
-  for (guint i = 0; i < n; i++)
-    {
-      parcel_of (calls[i])->n_tries--;
-      return_parcel_locked (self, parcel_of (calls[i]));
-    }
-  g_mutex_unlock (&self->core->lock);
-}
-
-/* Sends calls of one channel. What is wrong with one of them, and not with the link, is that one's. */
-static void
-send_run (CoprocPoolDriver *self, CoprocSetCall **calls, guint n)
-{
-  GError *error = NULL;
-
-  if (coproc_call_set_send (self->set, calls, n, &error))
-    return;
-  if (coproc_call_set_is_over (self->set))
-    {
-      g_clear_error (&error);
-      return_unsent (self, calls, n);
-      return;
-    }
-  if (n == 1)
-    {
-      fail_call (self, calls[0], error);
-      return;
-    }
-  g_clear_error (&error);
-  for (guint i = 0; i < n; i++)
-    send_run (self, calls + i, 1);
-}
-
-/* @parcel goes back to its job, to be sent in parts. */
-static void
-split_parcel (CoprocPoolDriver *self, CoprocParcel *parcel)
-{
-  CoprocPoolCore *core = self->core;
-
-  g_mutex_lock (&core->lock);
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
-  coproc_pool_job_split_locked (parcel->job, parcel);
-  if (!parcel->job->over)
-    coproc_pool_core_offer_locked (core, parcel->job);
-  g_mutex_unlock (&core->lock);
-  coproc_pool_core_sweep (core);
-}
-
-/* Fills the messages in; those that there cannot be leave the batch. */
-static void
-pack_batch (CoprocPoolDriver *self, Batch *batch)
-{
-  const gint64 now = g_get_monotonic_time ();
-  guint n = 0;
-
-  for (guint i = 0; i < batch->n; i++)
-    {
-      CoprocParcel *parcel = parcel_of (batch->calls[i]);
-
-      parcel->sent_at = now;
-      if (coproc_parcel_pack (parcel))
-        batch->calls[n++] = &parcel->call;
-      else
-        split_parcel (self, parcel);
-    }
-  batch->n = n;
-}
-
-/* Returns: FALSE when nothing is under way, as nothing of it could be sent */
-static gboolean
-send_batch (CoprocPoolDriver *self, Batch *batch)
-{
-  guint begin = 0;
-
-  pack_batch (self, batch);
-  for (guint i = 0; i < batch->n; i++)
-    {
-      if (g_strcmp0 (batch->calls[i]->channel, batch->calls[begin]->channel) != 0)
-        {
-          send_run (self, batch->calls + begin, i - begin);
-          begin = i;
-        }
-    }
-  if (batch->n > 0)
-    send_run (self, batch->calls + begin, batch->n - begin);
-  return self->line.length > 0; /* only this thread changes that */
-}
-
-/* --- in --- */
-
-/* Says which input of what failed where. */
-static void
-prefix_item (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome)
-{
-  if (job->is_task || outcome->error == NULL)
-    return;
-  if (self->pid != 0)
-    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker %d): ", outcome->index, (int) self->pid);
-  else
-    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker thread %u): ", outcome->index, self->number);
-}
-
-/* A worker that ends with an error has said so before: that is the reason then. */
-static void
-replace_closed (CoprocPoolDriver *self, GError **error)
-{
-  if (self->complaint == NULL || !g_error_matches (*error, COPROC_ERROR, COPROC_ERROR_CLOSED))
-    return;
-  g_clear_error (error);
-  *error = g_error_copy (self->complaint);
-}
-
-/* Turns what a call has come to into outcomes. */
-static void
-unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
-{
-  if (parcel->call.call.error != NULL)
-    replace_closed (self, &parcel->call.call.error);
-  coproc_parcel_unpack (parcel);
-  for (guint i = 0; i < parcel->n; i++)
-    prefix_item (self, parcel->job, &parcel->outcomes[i]);
-}
-
-/* Gives the outcomes of @parcel to its job. (lock) */
-static void
-settle_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
-{
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
-  self->n_tasks += parcel->n;
-  for (guint i = 0; i < parcel->n && !parcel->settled; i++)
-    if (coproc_pool_job_settle_locked (parcel->job, &parcel->outcomes[i]))
-      parcel->outcomes[i] = (CoprocOutcome) { 0 };
-}
-
-/* Whether @parcel may be sent to another worker, its own having ended. (lock) */
-static gboolean
-may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
-{
-  const CoprocPoolSettings *settings = &self->core->settings;
-  const GError *error = parcel->call.call.error;
-
-  if (error == NULL || parcel->settled || parcel->job->over || parcel->n_tries >= MAX_TRIES
-      || coproc_pool_core_is_ending_locked (self->core))
-    return FALSE;
-  if (g_error_matches (error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
-    return settings->retry_not_started || settings->idempotent;
-  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && settings->idempotent;
-}
-
-/* Those of @batch that are sent again leave it. */
-static void
-return_parcels (CoprocPoolDriver *self, Batch *batch)
-{
-  CoprocPoolCore *core = self->core;
-  guint n_left = 0;
-
-  g_mutex_lock (&core->lock);
-  for (guint i = 0; i < batch->n; i++)
-    {
-      CoprocParcel *parcel = parcel_of (batch->calls[i]);
-
-      if (!may_retry_locked (self, parcel))
-        {
-          batch->calls[n_left++] = batch->calls[i];
-          continue;
-        }
-      g_clear_error (&parcel->call.call.error);
-      return_parcel_locked (self, parcel);
-    }
-  batch->n = n_left;
-  g_mutex_unlock (&core->lock);
-}
-
-/* Gives the outcomes of messages that are done, or could not be sent, to their jobs. */
-static void
-settle_batch (CoprocPoolDriver *self, Batch *batch)
-{
-  CoprocPoolCore *core = self->core;
-
-  for (guint i = 0; i < batch->n; i++)
-    unpack (self, parcel_of (batch->calls[i]));
-
-  g_mutex_lock (&core->lock);
-  for (guint i = 0; i < batch->n; i++)
-    {
-      CoprocParcel *parcel = parcel_of (batch->calls[i]);
-
-      settle_parcel_locked (self, parcel);
-      if (i + 1 == batch->n || parcel_of (batch->calls[i + 1])->job != parcel->job)
-        coproc_pool_job_wake_locked (parcel->job);
-    }
-  g_mutex_unlock (&core->lock);
-
-  for (guint i = 0; i < batch->n; i++)
-    coproc_parcel_free (parcel_of (batch->calls[i]));
-  coproc_pool_core_sweep (core);
-  coproc_pool_events_tell_progress (core->events);
-}
-
-/* Messages that are no replies complete no task. */
-static void
-drain_others (CoprocPoolDriver *self)
-{
-  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (self->worker);
-
-  while (coproc_call_set_has_others (self->set))
-    {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (CoprocMessage) message = coproc_messenger_receive_any (messenger, 0, NULL, &error);
-
-      if (message == NULL && !g_error_matches (error, COPROC_ERROR, COPROC_ERROR_CLOSE_REQUESTED))
-        {
-          g_clear_error (&self->complaint);
-          self->complaint = g_steal_pointer (&error);
-        }
-    }
-}
-
-/* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
-static guint
-collect (CoprocPoolDriver *self, gint64 deadline)
-{
-  Batch batch;
-  guint n;
-
-  n = batch.n = coproc_call_set_collect (self->set, deadline, batch.calls, MAX_BATCH);
-  drain_others (self);
-  if (n == 0)
-    return 0;
-  if (coproc_call_set_is_over (self->set))
-    return_parcels (self, &batch);
-  else
-    {
-      const gint64 now = g_get_monotonic_time ();
-
-      guint n_items = 0;
-
-      for (guint i = 0; i < n; i++)
-        n_items += parcel_of (batch.calls[i])->n;
-      coproc_pace_note (&self->pace, now - self->busy_since, n_items, n);
-      self->busy_since = now;
-      self->n_tasks_of_worker += n_items;
-    }
-  settle_batch (self, &batch);
-  return n;
-}
-
-/* --- a worker's life --- */
-
-/* The inputs of @parcel have had their time. The worker may still be at it, so it stays in the line. */
-static void
-time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
-{
-  for (guint i = 0; i < parcel->n; i++)
-    {
-      CoprocOutcome outcome = { .index = parcel->first + i };
-
-      outcome.error = g_error_new (COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "The task took longer than %.3f s",
-                                   (double) self->core->settings.task_timeout / G_USEC_PER_SEC);
-      prefix_item (self, parcel->job, &outcome);
-      if (!coproc_pool_job_settle_locked (parcel->job, &outcome))
-        g_clear_error (&outcome.error);
-    }
-  coproc_pool_job_wake_locked (parcel->job);
-  parcel->settled = TRUE;
-  if (parcel->dropped_at == 0)
-    parcel->dropped_at = now;
-  self->any_dropped = TRUE;
-}
-
-/* The earlier of two deadlines, of which -1 is none. */
-static gint64
-earlier (gint64 a, gint64 b)
-{
-  return a < 0 ? b : b < 0 ? a : MIN (a, b);
-}
-
-/* Looks whether the first of the line has had its time. (lock) Returns: when it will have, -1: never */
-static gint64
-check_time_locked (CoprocPoolDriver *self, gint64 now)
-{
-  CoprocParcel *first = g_queue_peek_head (&self->line);
-  const gint64 timeout = self->core->settings.task_timeout;
-  gint64 deadline;
-
-  if (timeout < 0 || first == NULL || first->settled)
-    return -1;
-  deadline = MAX (first->sent_at, self->busy_since) + MIN (timeout, G_MAXINT64 / 4 / first->n) * first->n;
-  if (now < deadline)
-    return deadline;
-  time_out_locked (self, first, now);
-  return -1;
-}
-
-/* Tells the worker of what is not wanted any more, once. Returns: when the worker is to be killed
- * over it, -1: never. */
-static gint64
-tell_dropped (CoprocPoolDriver *self)
-{
-  CoprocPoolCore *core = self->core;
-  CoprocSetCall *dropped[MAX_BATCH];
-  gint64 kill_at = -1;
-  guint n = 0;
-
-  g_mutex_lock (&core->lock);
-  self->any_dropped = FALSE;
-  for (GList *link = self->line.head; link != NULL && n < MAX_BATCH; link = link->next)
-    {
-      CoprocParcel *parcel = link->data;
-
-      if (parcel->dropped_at == 0)
-        continue;
-      self->any_dropped = TRUE;
-      if (core->settings.cancel_grace >= 0)
-        kill_at = earlier (kill_at, parcel->dropped_at + MIN (core->settings.cancel_grace, G_MAXINT64 / 4));
-      if (!parcel->told)
-        dropped[n++] = &parcel->call;
-      parcel->told = TRUE;
-    }
-  g_mutex_unlock (&core->lock);
-
-  for (guint i = 0; i < n; i++)
-    coproc_call_set_cancel (self->set, dropped[i]);
-  return kill_at;
-}
-
-/* Sees to what takes too long. Returns: FALSE when the worker is to be killed; *deadline becomes earlier where it is to
- * be looked at again before. */
-static gboolean
-tend (CoprocPoolDriver *self, gint64 *deadline)
-{
-  const gint64 now = g_get_monotonic_time ();
-  gboolean any_dropped;
-  gint64 kill_at;
-
-  g_mutex_lock (&self->core->lock);
-  *deadline = earlier (*deadline, check_time_locked (self, now));
-  any_dropped = self->any_dropped;
-  g_mutex_unlock (&self->core->lock);
-  if (!any_dropped)
-    return TRUE;
-
-  coproc_pool_core_sweep (self->core);
-  kill_at = tell_dropped (self);
-  *deadline = earlier (*deadline, kill_at);
-  return kill_at < 0 || now < kill_at;
-}
-
-/* Looks from time to time whether the worker has grown too large. */
-static void
-weigh (CoprocPoolDriver *self)
-{
-  const gint64 now = g_get_monotonic_time ();
-  CoprocProcessFigures figures;
-  guint64 max;
-
-  g_mutex_lock (&self->core->lock);
-  max = self->core->settings.max_memory_per_worker;
-  g_mutex_unlock (&self->core->lock);
-  if (max == 0 || now < self->weighed_at + WEIGH_INTERVAL)
-    return;
-  self->weighed_at = now;
-  coproc_process_figures_read (&figures, self->pid);
-  self->is_heavy = figures.rss > max;
 }
 
 /* Whether the worker has nothing more to do here, and none will follow it. (lock) */
@@ -533,7 +56,7 @@ check_idle_locked (CoprocPoolDriver *self)
 
 /* Takes the next messages, or goes among the idle. (lock) Returns: FALSE when the worker is to end */
 static gboolean
-next_batch_locked (CoprocPoolDriver *self, Batch *batch, gint64 *deadline)
+next_batch_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch, gint64 *deadline)
 {
   CoprocPoolCore *core = self->core;
 
@@ -543,7 +66,7 @@ next_batch_locked (CoprocPoolDriver *self, Batch *batch, gint64 *deadline)
   if (coproc_pool_core_is_ending_locked (core))
     return FALSE;
   if (!has_served_its_time_locked (self))
-    take_batch_locked (self, batch);
+    coproc_pool_driver_take_locked (self, batch);
   if (self->line.length > 0)
     return TRUE;
   if (is_to_leave_locked (self) || has_served_its_time_locked (self))
@@ -567,7 +90,7 @@ serve (CoprocPoolDriver *self)
 
   while (!coproc_call_set_is_over (self->set))
     {
-      Batch batch;
+      CoprocParcelBatch batch;
       gint64 deadline;
       gboolean more, was_idle;
 
@@ -579,12 +102,12 @@ serve (CoprocPoolDriver *self)
         return FALSE;
       if (was_idle)
         self->busy_since = g_get_monotonic_time ();
-      if (batch.n > 0 && !send_batch (self, &batch))
+      if (batch.n > 0 && !coproc_pool_driver_send (self, &batch))
         continue;
-      if (!tend (self, &deadline))
+      if (!coproc_pool_driver_tend (self, &deadline))
         return TRUE;
-      if (collect (self, deadline) > 0)
-        weigh (self);
+      if (coproc_pool_driver_collect (self, deadline) > 0)
+        coproc_pool_driver_weigh (self);
     }
   return FALSE;
 }
@@ -610,8 +133,8 @@ end_worker (CoprocPoolDriver *self, gboolean kill)
   if (!coproc_worker_resource_stop (self->worker, kill ? 0 : grace, NULL))
     coproc_messenger_close (coproc_worker_resource_get_messenger (self->worker));
   while (!coproc_call_set_is_over (self->set))
-    collect (self, -1);
-  while (collect (self, 0) > 0)
+    coproc_pool_driver_collect (self, -1);
+  while (coproc_pool_driver_collect (self, 0) > 0)
     ;
 
   g_mutex_lock (&core->lock);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * The way in: what has become of what was sent.
+ */
+#include "pool/coproc-pool-driver-private.h"
+
+#include "coproc-error.h"
+
+#define MAX_TRIES 3            /* times that a parcel is sent to workers that die */
+
+/* Says which input of what failed where. */
+void
+coproc_pool_driver_prefix_item (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome)
+{
+  if (job->is_task || outcome->error == NULL)
+    return;
+  if (self->pid != 0)
+    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker %d): ", outcome->index, (int) self->pid);
+  else
+    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker thread %u): ", outcome->index, self->number);
+}
+
+/* A worker that ends with an error has said so before: that is the reason then. */
+static void
+replace_closed (CoprocPoolDriver *self, GError **error)
+{
+  if (self->complaint == NULL || !g_error_matches (*error, COPROC_ERROR, COPROC_ERROR_CLOSED))
+    return;
+  g_clear_error (error);
+  *error = g_error_copy (self->complaint);
+}
+
+/* Turns what a call has come to into outcomes. */
+static void
+unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  if (parcel->call.call.error != NULL)
+    replace_closed (self, &parcel->call.call.error);
+  coproc_parcel_unpack (parcel);
+  for (guint i = 0; i < parcel->n; i++)
+    coproc_pool_driver_prefix_item (self, parcel->job, &parcel->outcomes[i]);
+}
+
+/* Gives the outcomes of @parcel to its job. (lock) */
+static void
+settle_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  g_queue_unlink (&self->line, &parcel->link);
+  self->n_items -= parcel->n;
+  self->n_tasks += parcel->n;
+  for (guint i = 0; i < parcel->n && !parcel->settled; i++)
+    if (coproc_pool_job_settle_locked (parcel->job, &parcel->outcomes[i]))
+      parcel->outcomes[i] = (CoprocOutcome) { 0 };
+}
+
+/* Whether @parcel may be sent to another worker, its own having ended. (lock) */
+static gboolean
+may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  const CoprocPoolSettings *settings = &self->core->settings;
+  const GError *error = parcel->call.call.error;
+
+  if (error == NULL || parcel->settled || parcel->job->over || parcel->n_tries >= MAX_TRIES
+      || coproc_pool_core_is_ending_locked (self->core))
+    return FALSE;
+  if (g_error_matches (error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
+    return settings->retry_not_started || settings->idempotent;
+  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && settings->idempotent;
+}
+
+/* Those of @batch that are sent again leave it. */
+static void
+return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch)
+{
+  CoprocPoolCore *core = self->core;
+  guint n_left = 0;
+
+  g_mutex_lock (&core->lock);
+  for (guint i = 0; i < batch->n; i++)
+    {
+      CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
+
+      if (!may_retry_locked (self, parcel))
+        {
+          batch->calls[n_left++] = batch->calls[i];
+          continue;
+        }
+      g_clear_error (&parcel->call.call.error);
+      coproc_pool_driver_return_locked (self, parcel);
+    }
+  batch->n = n_left;
+  g_mutex_unlock (&core->lock);
+}
+
+/* Gives the outcomes of messages that are done, or could not be sent, to their jobs. */
+void
+coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch)
+{
+  CoprocPoolCore *core = self->core;
+
+  for (guint i = 0; i < batch->n; i++)
+    unpack (self, coproc_parcel_of (batch->calls[i]));
+
+  g_mutex_lock (&core->lock);
+  for (guint i = 0; i < batch->n; i++)
+    {
+      CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
+
+      settle_parcel_locked (self, parcel);
+      if (i + 1 == batch->n || coproc_parcel_of (batch->calls[i + 1])->job != parcel->job)
+        coproc_pool_job_wake_locked (parcel->job);
+    }
+  g_mutex_unlock (&core->lock);
+
+  for (guint i = 0; i < batch->n; i++)
+    coproc_parcel_free (coproc_parcel_of (batch->calls[i]));
+  coproc_pool_core_sweep (core);
+  coproc_pool_events_tell_progress (core->events);
+}
+
+/* Messages that are no replies complete no task. */
+static void
+drain_others (CoprocPoolDriver *self)
+{
+  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (self->worker);
+
+  while (coproc_call_set_has_others (self->set))
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (CoprocMessage) message = coproc_messenger_receive_any (messenger, 0, NULL, &error);
+
+      if (message == NULL && !g_error_matches (error, COPROC_ERROR, COPROC_ERROR_CLOSE_REQUESTED))
+        {
+          g_clear_error (&self->complaint);
+          self->complaint = g_steal_pointer (&error);
+        }
+    }
+}
+
+/* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
+guint
+coproc_pool_driver_collect (CoprocPoolDriver *self, gint64 deadline)
+{
+  CoprocParcelBatch batch;
+  guint n;
+
+  n = batch.n = coproc_call_set_collect (self->set, deadline, batch.calls, COPROC_MAX_BATCH);
+  drain_others (self);
+  if (n == 0)
+    return 0;
+  if (coproc_call_set_is_over (self->set))
+    return_parcels (self, &batch);
+  else
+    {
+      const gint64 now = g_get_monotonic_time ();
+
+      guint n_items = 0;
+
+      for (guint i = 0; i < n; i++)
+        n_items += coproc_parcel_of (batch.calls[i])->n;
+      coproc_pace_note (&self->pace, now - self->busy_since, n_items, n);
+      self->busy_since = now;
+      self->n_tasks_of_worker += n_items;
+    }
+  coproc_pool_driver_settle (self, &batch);
+  return n;
+}
+
+/* --- a worker's life --- */

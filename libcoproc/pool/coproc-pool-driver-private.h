@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ *
+ * What the parts of a driver have in common. All of it is its thread's.
+ */
+#pragma once
+
+#include "pool/coproc-pool-private.h"
+
+G_BEGIN_DECLS
+
+#define COPROC_MAX_BATCH 256   /* messages sent, or outcomes taken, at once */
+
+/* Messages that are sent, or done, at the same time. On the stack. */
+typedef struct
+{
+  CoprocSetCall *calls[COPROC_MAX_BATCH];
+  guint n;
+} CoprocParcelBatch;
+
+static inline CoprocParcel *
+coproc_parcel_of (CoprocSetCall *call)
+{
+  return (CoprocParcel *) ((guint8 *) call - G_STRUCT_OFFSET (CoprocParcel, call));
+}
+
+/* --- coproc-pool-driver-send.c --- */
+
+/* Takes what the worker should have next out of the queue. (lock) */
+void     coproc_pool_driver_take_locked   (CoprocPoolDriver *self, CoprocParcelBatch *batch);
+/* Returns: FALSE when nothing is under way, as nothing of it could be sent */
+gboolean coproc_pool_driver_send          (CoprocPoolDriver *self, CoprocParcelBatch *batch);
+/* @parcel leaves the line, to be sent by another one. (lock) */
+void     coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel);
+
+/* --- coproc-pool-driver-collect.c --- */
+
+/* Says which input of what failed where. */
+void     coproc_pool_driver_prefix_item   (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome);
+/* Gives the outcomes of messages that are done, or could not be sent, to their jobs. */
+void     coproc_pool_driver_settle        (CoprocPoolDriver *self, CoprocParcelBatch *batch);
+/* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
+guint    coproc_pool_driver_collect       (CoprocPoolDriver *self, gint64 deadline);
+
+/* --- coproc-pool-driver-tend.c --- */
+
+/* Sees to what takes too long. Returns: FALSE when the worker is to be killed; *deadline becomes earlier where it is to
+ * be looked at again before. */
+gboolean coproc_pool_driver_tend          (CoprocPoolDriver *self, gint64 *deadline);
+/* Looks from time to time whether the worker has grown too large. */
+void     coproc_pool_driver_weigh         (CoprocPoolDriver *self);
+
+G_END_DECLS
