@@ -128,7 +128,7 @@ coproc_call_set_collect (CoprocCallSet *self, gint64 deadline, CoprocSetCall **d
       CoprocCall *call = self->done.first;
 
       self->done.first = call->next_done;
-      done[n++] = (CoprocSetCall *) ((guint8 *) call - G_STRUCT_OFFSET (CoprocSetCall, call));
+      done[n++] = (gpointer) ((guint8 *) call - G_STRUCT_OFFSET (CoprocSetCall, call));
     }
   coproc_wait_end (&wait);
 

@@ -21,7 +21,7 @@ typedef struct
 static inline CoprocParcel *
 coproc_parcel_of (CoprocSetCall *call)
 {
-  return (CoprocParcel *) ((guint8 *) call - G_STRUCT_OFFSET (CoprocParcel, call));
+  return (gpointer) ((guint8 *) call - G_STRUCT_OFFSET (CoprocParcel, call));
 }
 
 /* --- coproc-pool-driver-send.c --- */
