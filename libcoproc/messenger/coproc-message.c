@@ -136,7 +136,7 @@ message_alloc (CoprocMessagePool *pool, gsize inline_size)
   else
     {
       block = block_new (BLOCK_HEADER_SIZE + size, 1);
-      self = (CoprocMessage *) ((guint8 *) block + BLOCK_HEADER_SIZE);
+      self = (gpointer) ((guint8 *) block + BLOCK_HEADER_SIZE);
     }
   *self = (CoprocMessage) { .block = block, .kind = COPROC_FRAME_NOREQUEST, .priority = INFINITY };
   g_atomic_ref_count_init (&self->ref_count);

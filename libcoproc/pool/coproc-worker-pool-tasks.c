@@ -148,7 +148,7 @@ coproc_worker_pool_submit_finish (CoprocWorkerPool *self, GAsyncResult *result, 
 static gpointer *
 wait_for_all (CoprocPoolJob *job, gsize n, GCancellable *cancellable, gsize *n_results, GError **error)
 {
-  g_autoptr (CoprocPoolJob) owned = job;
+  g_autoptr (CoprocPoolJob) owned G_GNUC_UNUSED = job;
   CoprocOutcome outcome;
   gpointer *results;
 

@@ -120,7 +120,7 @@ kill_all_once (int proc_fd, const char *mark, gsize length)
   while ((n = syscall (SYS_getdents64, proc_fd, buffer, sizeof buffer)) > 0)
     for (long at = 0; at < n;)
       {
-        const Entry *entry = (const Entry *) (buffer + at);
+        const Entry *entry = (gconstpointer) (buffer + at);
 
         if (g_ascii_isdigit (entry->name[0]))
           n_killed += kill_marked (proc_fd, entry->name, mark, length);

@@ -153,7 +153,7 @@ receive_all (Bench *bench)
     {
       g_autoptr (GError) error = NULL;
       CoprocFrame frame = { 0 };
-      volatile guint8 sum = 0;
+      volatile guint8 sum G_GNUC_UNUSED = 0;
       CoprocSlab **kept;
 
       switch (bench->link->ops->receive (bench->link, &budget, &frame, &error))

@@ -78,7 +78,7 @@ test_in_turn (void)
   for (guint i = 0; i < 10; i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (GVariant) reply
+      g_autoptr (GVariant) reply G_GNUC_UNUSED
           = coproc_messenger_call_finish (patient.messenger, coproc_test_result_wait (&results[i]), &error);
 
       if (!coproc_fault_is_shimmed ())

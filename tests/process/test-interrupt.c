@@ -125,7 +125,7 @@ static gpointer
 receive_other (gpointer data)
 {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GVariant) payload = coproc_messenger_receive_blocking (host, "other", NULL, &error);
+  g_autoptr(GVariant) payload G_GNUC_UNUSED = coproc_messenger_receive_blocking (host, "other", NULL, &error);
 
   g_assert_no_error (error);
   return NULL;

@@ -199,7 +199,7 @@ start_family (CoprocWorkerResource *worker)
   for (guint i = 0; i < 2; i++)
     {
       g_autoptr (GError) error = NULL;
-      g_autoptr (GVariant) pid = coproc_messenger_receive_blocking (
+      g_autoptr (GVariant) pid G_GNUC_UNUSED = coproc_messenger_receive_blocking (
           coproc_worker_resource_get_messenger (worker), "grandchild", NULL, &error);
 
       g_assert_no_error (error);

@@ -197,7 +197,7 @@ test_idempotent (void)
   for (guint i = 0; i < 20; i++)
     {
       gsize index;
-      g_autoptr (GVariant) result = coproc_map_operation_next (operation, &index, NULL, &error);
+      g_autoptr (GVariant) result G_GNUC_UNUSED = coproc_map_operation_next (operation, &index, NULL, &error);
 
       if (index == 10)
         g_assert_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
@@ -353,7 +353,7 @@ test_stuck (void)
   operation = coproc_worker_pool_map_ordered (pool, inputs, 8, 0);
   for (gint32 i = 0; i < 8; i++)
     {
-      g_autoptr (GVariant) result = coproc_map_operation_next (operation, NULL, NULL, &error);
+      g_autoptr (GVariant) result G_GNUC_UNUSED = coproc_map_operation_next (operation, NULL, NULL, &error);
 
       if (i == 2)
         {

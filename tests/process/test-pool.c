@@ -504,7 +504,7 @@ test_l8_completion_order (void)
   for (guint i = 0; i < G_N_ELEMENTS (sleeps); i++)
     {
       gsize index;
-      g_autoptr (GVariant) result = coproc_map_operation_next (operation, &index, NULL, &error);
+      g_autoptr (GVariant) result G_GNUC_UNUSED = coproc_map_operation_next (operation, &index, NULL, &error);
 
       g_assert_no_error (error);
       g_assert_cmpint ((gint32) index, ==, wanted[i]);

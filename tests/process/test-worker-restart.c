@@ -5,7 +5,6 @@
  */
 #include "worker-util.h"
 
-#include <math.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -616,7 +615,7 @@ test_main_loop (void)
 
   g_array_sort (crowd.lateness, compare_times);
   g_assert_cmpuint (crowd.lateness->len, >, 5);
-  p99 = g_array_index (crowd.lateness, gint64, (guint) ceil (crowd.lateness->len * 0.99) - 1);
+  p99 = g_array_index (crowd.lateness, gint64, (crowd.lateness->len * 99 + 99) / 100 - 1);
   g_test_message ("%u ticks, p50 %" G_GINT64_FORMAT " us, p99 %" G_GINT64_FORMAT " us late", crowd.lateness->len,
                   g_array_index (crowd.lateness, gint64, crowd.lateness->len / 2), p99);
   if (coproc_test_can_measure_memory ())

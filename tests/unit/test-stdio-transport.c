@@ -138,7 +138,7 @@ test_found (void)
 static void
 test_too_much (void)
 {
-  const char *fillers[] = { "x", "\x1e", "\x1e" "coproc-1 beg" };
+  const char *fillers[] = { "x", "\x1e", ("\x1e" "coproc-1 beg") };
 
   for (guint i = 0; i < G_N_ELEMENTS (fillers); i++)
     {
