@@ -166,6 +166,24 @@ wait_for_all (CoprocPoolJob *job, gsize n, GCancellable *cancellable, gsize *n_r
   return results;
 }
 
+/* The results of all @inputs, variants or @messages, whose references it takes, or the first error. */
+static gpointer *
+map_all (CoprocWorkerPool *self,
+         gpointer *inputs,
+         gsize n_inputs,
+         gboolean messages,
+         guint chunk_size,
+         GCancellable *cancellable,
+         gsize *n_results,
+         GError **error)
+{
+  CoprocPoolJob *job = coproc_pool_job_new (self->core, TRUE, messages, 0, chunk_size);
+
+  job->stop_on_error = TRUE;
+  coproc_worker_pool_begin (self, job, inputs, n_inputs, FALSE);
+  return wait_for_all (job, n_inputs, cancellable, n_results, error);
+}
+
 /* Takes references to the @n inputs, floating ones too. (transfer container) */
 static gpointer *
 ref_variants (GVariant **inputs, gsize n)
@@ -220,7 +238,6 @@ coproc_worker_pool_map (CoprocWorkerPool  *self,
                         GError           **error)
 {
   g_autofree gpointer *refs = NULL;
-  CoprocPoolJob *job;
 
   g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
   g_return_val_if_fail (n_inputs == 0 || (inputs != NULL && are_all_set ((gpointer *) inputs, n_inputs)), NULL);
@@ -229,10 +246,7 @@ coproc_worker_pool_map (CoprocWorkerPool  *self,
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   refs = ref_variants (inputs, n_inputs);
-  job = coproc_pool_job_new (self->core, TRUE, FALSE, 0, chunk_size);
-  job->stop_on_error = TRUE;
-  coproc_worker_pool_begin (self, job, refs, n_inputs, FALSE);
-  return (GVariant **) wait_for_all (job, n_inputs, cancellable, n_results, error);
+  return (GVariant **) map_all (self, refs, n_inputs, FALSE, chunk_size, cancellable, n_results, error);
 }
 
 /**
@@ -267,7 +281,6 @@ coproc_worker_pool_map_messages (CoprocWorkerPool  *self,
                                  GError           **error)
 {
   g_autofree gpointer *refs = NULL;
-  CoprocPoolJob *job;
 
   g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
   g_return_val_if_fail (n_inputs == 0 || (inputs != NULL && are_all_set ((gpointer *) inputs, n_inputs)), NULL);
@@ -278,10 +291,7 @@ coproc_worker_pool_map_messages (CoprocWorkerPool  *self,
   refs = g_new (gpointer, n_inputs);
   for (gsize i = 0; i < n_inputs; i++)
     refs[i] = coproc_message_ref (inputs[i]);
-  job = coproc_pool_job_new (self->core, TRUE, TRUE, 0, chunk_size);
-  job->stop_on_error = TRUE;
-  coproc_worker_pool_begin (self, job, refs, n_inputs, FALSE);
-  return (CoprocMessage **) wait_for_all (job, n_inputs, cancellable, n_results, error);
+  return (CoprocMessage **) map_all (self, refs, n_inputs, TRUE, chunk_size, cancellable, n_results, error);
 }
 
 static CoprocMapOperation *
