@@ -434,7 +434,7 @@ test_busy (gconstpointer data)
 {
   const guint n_messages = (guint) GPOINTER_TO_INT (data);
   CoprocWorkerResource *worker = new_launched (&rows[0], FALSE);
-  const gint64 limit = LIMIT_US * (coproc_test_is_slow () ? 5 : 1);
+  const gint64 limit = MIN (coproc_fault_limit (LIMIT_US), 5 * LIMIT_US);
   gint64 end;
 
   g_object_set (worker, "heartbeat-timeout", limit, NULL);
