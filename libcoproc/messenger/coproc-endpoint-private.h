@@ -501,15 +501,15 @@ struct _CoprocOp
   CoprocEndpoint *endpoint;      /* (owned) */
   CoprocOpKind kind;
   GObject *source_object;        /* (nullable) (owned) set when the messenger is dropped before the callback */
-  GMainContext *context;         /* (owned) the caller's */
+  GMainContext *context;         /* (nullable) the caller's, until it is gone, which source tells (lock) */
   GAsyncReadyCallback callback;  /* (nullable) */
   gpointer user_data;
   gpointer tag;
   GCancellable *cancellable;     /* (nullable) (owned) */
-  GSource *cancel_source;        /* (nullable) on context */
-  GSource *timeout_source;       /* (nullable) on context */
-  GSource *deliver_source;       /* (nullable) on context */
-  gboolean done;
+  GSource *source;               /* (owned) on context; holds the operation */
+  GSource *cancel_source;        /* (nullable) (owned) on context */
+  gboolean done;                 /* (lock) */
+  gboolean settled;              /* called back, or about to be; whoever holds it then */
   GQueue *place;                 /* (nullable) where link is: a channel's receivers, the endpoint's
                                     parked, calling or delivering */
   GList link;

@@ -1,85 +1,63 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Asynchronous operations. A pending one does not keep its messenger alive: when the messenger is
- * dropped they end with CLOSED. So the GTask, which would, is made when the operation is done, in
- * the caller's context; cancellation and time are sources on that same context.
+ * Asynchronous operations. A pending one keeps neither its messenger alive nor the caller's main
+ * context: when either is gone it ends with CLOSED. So the GTask, which would keep both, is made
+ * when the operation is done, and what lives on the context is one source, to which the operation
+ * belongs: it is ready when the operation is done or its time is up, and when it goes away before
+ * that, the context has.
  */
 #include "messenger/coproc-endpoint-private.h"
 
 #include "coproc-error.h"
-#include "wire/coproc-io-private.h"
 
 /* --- delivery: in the caller's context --- */
 
 static void
-clear_source (GSource **source)
-{
-  GSource *old = g_steal_pointer (source);
-
-  if (old == NULL)
-    return;
-  g_source_destroy (old);
-  g_source_unref (old);
-}
-
-/* In its context, or before it was begun. */
-static void
 coproc_op_free (CoprocOp *op)
 {
-  clear_source (&op->cancel_source);
-  clear_source (&op->timeout_source);
-  clear_source (&op->deliver_source);
+  if (op->cancel_source != NULL)
+    {
+      g_source_destroy (op->cancel_source);
+      g_source_unref (op->cancel_source);
+    }
+  g_source_unref (op->source);
   g_clear_object (&op->source_object);
   g_clear_object (&op->cancellable);
   g_clear_pointer (&op->message, coproc_message_unref);
   g_clear_error (&op->error);
   g_clear_pointer (&op->outgoing.payload, g_variant_unref);
   g_free (op->channel_name);
-  g_main_context_unref (op->context);
   coproc_endpoint_unref (op->endpoint);
   g_free (op);
 }
 
 static GTask *
-new_task (CoprocOp *op, GObject *source_object)
+new_task (CoprocOp *op, GObject *source_object, GMainContext *context)
 {
   g_autoptr (GMainContext) current = g_main_context_ref_thread_default ();
   GTask *task;
 
-  if (current != op->context)
-    g_main_context_push_thread_default (op->context);
+  if (current != context)
+    g_main_context_push_thread_default (context);
   task = g_task_new (source_object, NULL, op->callback, op->user_data);
-  if (current != op->context)
-    g_main_context_pop_thread_default (op->context);
+  if (current != context)
+    g_main_context_pop_thread_default (context);
 
   g_task_set_source_tag (task, op->tag);
   return task;
 }
 
-static gboolean
-deliver (gpointer user_data)
+/* Calls back, in @context if that is being iterated, otherwise when it is. The operation is nowhere any more. */
+static void
+settle (CoprocOp *op, GObject *messenger, GMainContext *context)
 {
-  CoprocOp *op = user_data;
-  CoprocEndpoint *self = op->endpoint;
-  g_autoptr (GObject) messenger = g_weak_ref_get (&self->messenger);
   g_autoptr (GTask) task = NULL;
-  GObject *adopted;
 
-  g_mutex_lock (&self->lock);
-  adopted = op->source_object;
-  if (messenger == NULL && adopted == NULL)
-    {
-      /* It is being disposed of in another thread, which adopts the operation. */
-      g_mutex_unlock (&self->lock);
-      return G_SOURCE_REMOVE;
-    }
-  coproc_op_place_locked (op, NULL);
-  g_mutex_unlock (&self->lock);
-
-  if (self->accepted != NULL)
-    coproc_endpoint_tell_accepted (self);
-  task = new_task (op, adopted != NULL ? adopted : messenger);
+  op->settled = TRUE;
+  if (op->endpoint->accepted != NULL)
+    coproc_endpoint_tell_accepted (op->endpoint);
+  task = new_task (op, messenger, context);
   if (op->error != NULL)
     g_task_return_error (task, g_steal_pointer (&op->error));
   else if (op->kind == COPROC_OP_SEND)
@@ -87,18 +65,56 @@ deliver (gpointer user_data)
   else
     g_task_return_pointer (task, g_steal_pointer (&op->message),
                            (GDestroyNotify) coproc_message_unref);
-  coproc_op_free (op);
-  return G_SOURCE_REMOVE;
 }
 
+/* The context is gone, with nobody to iterate it: the callback runs here, where it was let go. */
 static void
-attach_delivery (CoprocOp *op)
+settle_here (CoprocOp *op, GObject *messenger)
 {
-  op->deliver_source = g_idle_source_new ();
-  g_source_set_priority (op->deliver_source, G_PRIORITY_DEFAULT);
-  g_source_set_static_name (op->deliver_source, "coproc completion");
-  g_source_set_callback (op->deliver_source, deliver, op, NULL);
-  g_source_attach (op->deliver_source, op->context);
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  settle (op, messenger, context);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+}
+
+/* The one that was done first among those with @context. (lock) Returns: (nullable) */
+static CoprocOp *
+find_done_locked (CoprocEndpoint *self, GMainContext *context)
+{
+  for (GList *l = self->delivering.head; l != NULL; l = l->next)
+    if (((CoprocOp *) l->data)->context == context)
+      return l->data;
+  return NULL;
+}
+
+/* Each source that is ready delivers one operation, in the order in which they were done: it may be another's, and is
+ * then ready still. */
+static void
+deliver (CoprocEndpoint *self, CoprocOp *op)
+{
+  g_autoptr (GObject) messenger = g_weak_ref_get (&self->messenger);
+  g_autoptr (GSource) source = NULL;
+  CoprocOp *first;
+
+  g_mutex_lock (&self->lock);
+  first = find_done_locked (self, op->context);
+  if (messenger == NULL)
+    g_set_object (&messenger, first->source_object);
+  if (messenger == NULL)
+    {
+      /* It is being disposed of in another thread, which adopts the operations. */
+      g_source_set_ready_time (op->source, -1);
+      g_mutex_unlock (&self->lock);
+      return;
+    }
+  coproc_op_place_locked (first, NULL);
+  source = g_source_ref (first->source);
+  g_source_set_ready_time (source, -1);
+  g_mutex_unlock (&self->lock);
+
+  settle (first, messenger, first->context);
+  g_source_destroy (source);
 }
 
 void
@@ -124,12 +140,14 @@ coproc_op_complete_locked (CoprocOp *op, CoprocMessage *message, GError *error)
     op->message = message;
   op->error = error;
   self->n_async--;
-  attach_delivery (op);
+  g_source_set_ready_time (op->source, 0);
 }
 
 void
 coproc_op_adopt_all (CoprocEndpoint *self, GObject *messenger)
 {
+  GQueue stranded = G_QUEUE_INIT;
+  GList *link;
   guint n = 0;
 
   g_mutex_lock (&self->lock);
@@ -143,21 +161,32 @@ coproc_op_adopt_all (CoprocEndpoint *self, GObject *messenger)
     g_object_ref (messenger);
 
   g_mutex_lock (&self->lock);
-  for (GList *l = self->delivering.head; l != NULL && n > 0; l = l->next)
+  for (GList *l = self->delivering.head, *next; l != NULL && n > 0; l = next)
     {
       CoprocOp *op = l->data;
 
+      next = l->next;
       if (op->source_object != NULL)
         continue;
       op->source_object = messenger;
-      clear_source (&op->deliver_source);
-      attach_delivery (op);
+      if (op->context != NULL)
+        g_source_set_ready_time (op->source, 0);
+      else
+        coproc_op_place_locked (op, &stranded);
       n--;
     }
   g_mutex_unlock (&self->lock);
 
   for (; n > 0; n--)
     g_object_unref (messenger);
+  while ((link = stranded.head) != NULL)
+    {
+      CoprocOp *op = link->data;
+
+      coproc_op_place_locked (op, NULL);
+      settle_here (op, messenger);
+      coproc_op_free (op);
+    }
 }
 
 /* --- giving up: in the caller's context --- */
@@ -190,6 +219,29 @@ give_up (CoprocOp *op, GError *error)
   g_clear_error (&error);
 }
 
+/* What a pending operation comes to when its context does. Returns: FALSE: whoever disposes of the messenger at this
+ * moment frees it */
+static gboolean
+lose_context (CoprocOp *op)
+{
+  CoprocEndpoint *self = op->endpoint;
+  g_autoptr (GObject) messenger = g_weak_ref_get (&self->messenger);
+
+  give_up (op, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The main context of the caller is gone"));
+  g_mutex_lock (&self->lock);
+  op->context = NULL;
+  if (messenger == NULL)
+    g_set_object (&messenger, op->source_object);
+  if (messenger != NULL)
+    coproc_op_place_locked (op, NULL);
+  g_mutex_unlock (&self->lock);
+
+  if (messenger == NULL)
+    return FALSE;
+  settle_here (op, messenger);
+  return TRUE;
+}
+
 static gboolean
 op_cancelled (GCancellable *cancellable, gpointer user_data)
 {
@@ -200,17 +252,52 @@ op_cancelled (GCancellable *cancellable, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-op_timed_out (gpointer user_data)
+static void
+time_out (CoprocOp *op)
 {
-  CoprocOp *op = user_data;
-
   /* This process may not have run for a while: what came in time counts. */
   if (op->kind != COPROC_OP_SEND)
     coproc_endpoint_pump (op->endpoint, COPROC_PUMP_NORMAL);
-  give_up (op, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_TIMED_OUT,
-                                           "Nothing came in time"));
-  return G_SOURCE_REMOVE;
+  give_up (op, g_error_new_literal (COPROC_ERROR, COPROC_ERROR_TIMED_OUT, "Nothing came in time"));
+}
+
+/* --- the source --- */
+
+static gboolean
+source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs source_funcs = { .dispatch = source_dispatch };
+
+/* Done, or out of time. */
+static gboolean
+source_ready (gpointer user_data)
+{
+  CoprocOp *op = user_data;
+  CoprocEndpoint *endpoint = op->endpoint;
+  gboolean done;
+
+  g_mutex_lock (&endpoint->lock);
+  done = op->done;
+  g_mutex_unlock (&endpoint->lock);
+  if (done)
+    deliver (endpoint, op);
+  else
+    time_out (op);
+  return G_SOURCE_CONTINUE;
+}
+
+/* The operation's last moment. */
+static void
+source_released (gpointer user_data)
+{
+  CoprocOp *op = user_data;
+
+  if (!op->settled && !lose_context (op))
+    return;
+  coproc_op_free (op);
 }
 
 /* --- beginning --- */
@@ -224,11 +311,12 @@ coproc_op_new (CoprocEndpoint       *endpoint,
                gpointer              user_data,
                gpointer              tag)
 {
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
   CoprocOp *op = g_new0 (CoprocOp, 1);
 
   op->endpoint = coproc_endpoint_ref (endpoint);
   op->kind = kind;
-  op->context = g_main_context_ref_thread_default ();
+  op->context = context;
   op->callback = callback;
   op->user_data = user_data;
   op->tag = tag;
@@ -239,13 +327,19 @@ coproc_op_new (CoprocEndpoint       *endpoint,
       op->cancellable = g_object_ref (cancellable);
       op->cancel_source = g_cancellable_source_new (cancellable);
       g_source_set_callback (op->cancel_source, G_SOURCE_FUNC (op_cancelled), op, NULL);
-      g_source_attach (op->cancel_source, op->context);
+      g_source_attach (op->cancel_source, context);
       /* GLib does not wake the context when it is cancelled while the source is being attached. */
       if (g_cancellable_is_cancelled (cancellable))
         g_source_set_ready_time (op->cancel_source, 0);
     }
+  op->source = g_source_new (&source_funcs, sizeof (GSource));
+  g_source_set_static_name (op->source, "coproc operation");
+  g_source_set_callback (op->source, source_ready, op, source_released);
+  /* a callback may iterate the context, and wait for another operation there */
+  g_source_set_can_recurse (op->source, TRUE);
   if (timeout_us >= 0)
-    op->timeout_source = coproc_io_add_timeout (op->context, timeout_us, op_timed_out, op, NULL);
+    g_source_set_ready_time (op->source, g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4));
+  g_source_attach (op->source, context);
 
   g_mutex_lock (&endpoint->lock);
   endpoint->n_async++;

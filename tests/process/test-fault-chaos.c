@@ -290,12 +290,86 @@ test_late_context (void)
   coproc_fault_release (worker);
 }
 
+static void
+on_call_lost (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (coproc_messenger_call_finish (COPROC_MESSENGER (source), result, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_CLOSED);
+  (*(guint *) user_data)++;
+}
+
+static void
+on_receive_lost (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (coproc_messenger_receive_finish (COPROC_MESSENGER (source), result, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_CLOSED);
+  (*(guint *) user_data)++;
+}
+
+/* A context that nobody iterates goes, and with it its calls: each ends once with CLOSED, before the context is freed, be
+ * it waiting, answered already, or refused; with the messenger there or gone. The other contexts' calls go on. */
+static void
+test_lost_context (void)
+{
+  const guint n_rounds = coproc_test_scale (1000);
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+  CoprocMessenger *messenger;
+
+  coproc_fault_start (worker, NULL);
+  messenger = coproc_worker_resource_get_messenger (worker);
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      GMainContext *context = g_main_context_new ();
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (GError) error = NULL;
+      CoprocMessenger *worker_end, *host_end;
+      CoprocTestResult kept = { 0 };
+      g_autoptr (GVariant) reply = NULL;
+      guint n_closed = 0, n_settled = 0;
+
+      coproc_messenger_new_pair (COPROC_TYPE_PRIORITY_MESSENGER, &worker_end, &host_end, NULL);
+      coproc_messenger_call_async (messenger, g_variant_new_string ("reply 1"), "do", -1, NULL, coproc_test_result_store,
+                                   &kept);
+      g_main_context_push_thread_default (context);
+      coproc_messenger_call_async (messenger, g_variant_new_string ("reply 1"), "do", SECOND, cancellable, on_settled,
+                                   &n_settled);
+      coproc_messenger_call_async (host_end, g_variant_new_string ("nobody answers"), NULL, -1, cancellable,
+                                   on_call_lost, &n_closed);
+      coproc_messenger_receive_async (host_end, NULL, NULL, on_receive_lost, &n_closed);
+      g_main_context_pop_thread_default (context);
+      if (i % 2 == 0)
+        {
+          g_object_unref (host_end);
+          g_object_unref (worker_end);
+        }
+      g_assert_cmpuint (n_settled + n_closed, ==, 0);
+      g_main_context_unref (context);
+      g_assert_cmpuint (n_settled, ==, 1);
+      g_assert_cmpuint (n_closed, ==, 2);
+
+      reply = coproc_messenger_call_finish (messenger, coproc_test_result_wait (&kept), &error);
+      g_assert_no_error (error);
+      coproc_test_result_clear (&kept);
+      if (i % 2 != 0)
+        {
+          coproc_test_finalize (host_end);
+          g_object_unref (worker_end);
+        }
+    }
+  coproc_fault_release (worker);
+}
+
 int
 main (int argc, char **argv)
 {
   coproc_test_init (&argc, &argv);
   coproc_test_add ("/coproc/fault-chaos/B2", test_kills);
-  coproc_test_add ("/coproc/fault-chaos/B22", test_late_context);
+  coproc_test_add ("/coproc/fault-chaos/B22/late", test_late_context);
+  coproc_test_add ("/coproc/fault-chaos/B22/lost", test_lost_context);
   coproc_test_add ("/coproc/fault-chaos/B29", test_shut_down);
   return g_test_run ();
 }
