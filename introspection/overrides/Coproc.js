@@ -356,6 +356,9 @@ function addPool(Coproc) {
         },
         map_ordered: map,
         map_unordered: map,
+        broadcast(original, payload = null) {
+            return original.call(this, toVariant(payload));
+        },
         map_lazy(original, inputs, ordered = true, chunkSize = 0) {
             const items = inputs[Symbol.iterator]();
             const failures = [];

@@ -552,6 +552,10 @@ class WorkerPool(_raw.WorkerPool):
         operation.failures = failures
         return operation
 
+    def broadcast(self, payload=None):
+        """Gives the same to every worker, and iterates over their replies as they come."""
+        return super().broadcast(to_variant(payload))
+
     def start_async(self, arguments=None, cancellable=None, callback=None, *user_data):
         return _begin(self, _raw.WorkerPool, "start", (_pack_arguments(arguments), cancellable), callback,
                       user_data)

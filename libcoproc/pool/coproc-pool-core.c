@@ -234,6 +234,7 @@ coproc_pool_core_withdraw_locked (CoprocPoolCore *self, CoprocPoolJob *job)
       CoprocPoolDriver *driver = g_ptr_array_index (self->drivers, i);
       gboolean any = FALSE;
 
+      coproc_pool_broadcast_withdraw_locked (driver, job);
       for (link = driver->line.head; link != NULL; link = link->next)
         {
           CoprocParcel *parcel = link->data;
@@ -327,6 +328,7 @@ void
 coproc_pool_core_driver_left_locked (CoprocPoolCore *self, CoprocPoolDriver *driver)
 {
   g_ptr_array_remove_fast (self->drivers, driver);
+  coproc_pool_broadcast_leave_locked (driver);
   coproc_pool_events_tell_driver (self->events, driver, FALSE);
   if (driver->retiring)
     self->n_retiring--;

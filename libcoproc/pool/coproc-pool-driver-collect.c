@@ -13,12 +13,16 @@
 void
 coproc_pool_driver_prefix_item (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome)
 {
-  if (job->is_task || outcome->error == NULL)
+  g_autofree char *worker = NULL;
+
+  if (job->kind == COPROC_JOB_TASK || outcome->error == NULL)
     return;
-  if (self->pid != 0)
-    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker %d): ", outcome->index, (int) self->pid);
+  worker = self->pid != 0 ? g_strdup_printf ("worker %d", (int) self->pid)
+                          : g_strdup_printf ("worker thread %u", self->number);
+  if (job->kind == COPROC_JOB_BROADCAST)
+    g_prefix_error (&outcome->error, "In %s: ", worker);
   else
-    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (worker thread %u): ", outcome->index, self->number);
+    g_prefix_error (&outcome->error, "Item %" G_GUINT64_FORMAT " (%s): ", outcome->index, worker);
 }
 
 /* A worker that ends with an error has said so before: that is the reason then. */
@@ -60,13 +64,15 @@ may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
   const CoprocPoolSettings *settings = &self->core->settings;
   const GError *error = parcel->call.call.error;
+  /* The next worker is another one, which gets the message for the first time. */
+  const gboolean repeatable = settings->idempotent || parcel->job->kind == COPROC_JOB_BROADCAST;
 
   if (error == NULL || parcel->settled || parcel->job->over || parcel->n_tries >= MAX_TRIES
       || coproc_pool_core_is_ending_locked (self->core))
     return FALSE;
   if (g_error_matches (error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
-    return settings->retry_not_started || settings->idempotent;
-  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && settings->idempotent;
+    return settings->retry_not_started || repeatable;
+  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && repeatable;
 }
 
 /* Those of @batch that are sent again leave it. */

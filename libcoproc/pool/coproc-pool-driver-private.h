@@ -26,11 +26,11 @@ coproc_parcel_of (CoprocSetCall *call)
 
 /* --- coproc-pool-driver-send.c --- */
 
-/* Takes what the worker should have next out of the queue. (lock) */
+/* Takes what the worker should have next: what is meant for it, then what it can get out of the queue. (lock) */
 void     coproc_pool_driver_take_locked   (CoprocPoolDriver *self, CoprocParcelBatch *batch);
 /* Returns: FALSE when nothing is under way, as nothing of it could be sent */
 gboolean coproc_pool_driver_send          (CoprocPoolDriver *self, CoprocParcelBatch *batch);
-/* @parcel leaves the line, to be sent by another one. (lock) */
+/* @parcel leaves the line, to be sent by another one, or to the next worker of this one. (lock) */
 void     coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel);
 
 /* --- coproc-pool-driver-collect.c --- */

@@ -27,6 +27,15 @@ get_rest_locked (CoprocPoolDriver *self)
   return max == 0 ? G_MAXUINT64 : max - MIN (n, max);
 }
 
+/* (lock) */
+static void
+enter_line_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  g_queue_push_tail_link (&self->line, &parcel->link);
+  self->n_items += parcel->n;
+  parcel->n_tries++;
+}
+
 /* Puts the next parcel of @job, of at most @max inputs, into the line. (lock) */
 static CoprocParcel *
 take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max)
@@ -38,13 +47,24 @@ take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max)
   coproc_pool_queue_remove (queue, job);
   if (job->n_queued > 0)
     coproc_pool_queue_add (queue, job);
-  g_queue_push_tail_link (&self->line, &parcel->link);
-  self->n_items += parcel->n;
-  parcel->n_tries++;
+  enter_line_locked (self, parcel);
   return parcel;
 }
 
-/* Takes what the worker should have next out of the queue. (lock) */
+/* Puts what is meant for this worker into the line. (lock) */
+static void
+take_pinned_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch)
+{
+  GList *link;
+
+  while (batch->n < COPROC_MAX_BATCH && (link = g_queue_pop_head_link (&self->pinned)) != NULL)
+    {
+      enter_line_locked (self, link->data);
+      batch->calls[batch->n++] = &((CoprocParcel *) link->data)->call;
+    }
+}
+
+/* Takes what the worker should have next: what is meant for it, then what it can get out of the queue. (lock) */
 void
 coproc_pool_driver_take_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch)
 {
@@ -53,7 +73,10 @@ coproc_pool_driver_take_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch
   CoprocPoolJob *job;
 
   batch->n = 0;
-  if (coproc_pool_core_is_ending_locked (core) || self->retiring)
+  if (coproc_pool_core_is_ending_locked (core))
+    return;
+  take_pinned_locked (self, batch);
+  if (self->retiring)
     return;
   while (batch->n < COPROC_MAX_BATCH && share > 0 && (job = coproc_pool_queue_peek (&core->queue)) != NULL)
     {
@@ -79,7 +102,7 @@ fail_call (CoprocPoolDriver *self, CoprocSetCall *call, GError *error)
   coproc_pool_driver_settle (self, &failed);
 }
 
-/* @parcel leaves the line, to be sent by another one. (lock) */
+/* @parcel leaves the line, to be sent by another one, or to the next worker of this one. (lock) */
 void
 coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
@@ -87,6 +110,11 @@ coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 
   g_queue_unlink (&self->line, &parcel->link);
   self->n_items -= parcel->n;
+  if (job->kind == COPROC_JOB_BROADCAST && !job->over)
+    {
+      g_queue_push_tail_link (&self->pinned, &parcel->link);
+      return;
+    }
   coproc_pool_job_return_locked (job, parcel);
   if (!job->over)
     coproc_pool_core_offer_locked (self->core, job);

@@ -63,6 +63,13 @@ void           coproc_parcel_unpack        (CoprocParcel *self);
 
 /* --- coproc-pool-job.c --- */
 
+typedef enum
+{
+  COPROC_JOB_MAP,
+  COPROC_JOB_TASK,         /* one input that nobody thinks of as item 0 */
+  COPROC_JOB_BROADCAST,    /* the same for each worker: never queued, its parcels are pinned to drivers */
+} CoprocJobKind;
+
 /* Reference-counted; any thread. Its last reference is dropped without the lock. */
 struct _CoprocPoolJob
 {
@@ -71,7 +78,7 @@ struct _CoprocPoolJob
   /* immutable */
   CoprocPoolCore *core;    /* (owned) */
   gboolean as_messages;    /* inputs and results are CoprocMessage, not GVariant */
-  gboolean is_task;        /* one input that nobody thinks of as item 0 */
+  CoprocJobKind kind;
   double priority;         /* lower goes first */
   guint chunk_size;        /* 0: the pool chooses */
 
@@ -257,6 +264,7 @@ struct _CoprocPoolDriver
   /* (lock) */
   CoprocCallSet *set;         /* (nullable) while the worker lives */
   GQueue line;                /* CoprocParcel: under way, in the order sent */
+  GQueue pinned;              /* CoprocParcel: of broadcasts, for the worker that is there or will be next */
   gsize n_items;              /* inputs in the line */
   gboolean any_dropped;       /* the line has some that nobody wants any more */
   gboolean counted;           /* among those that start() waits for */
@@ -286,6 +294,15 @@ void            coproc_pool_driver_unref   (CoprocPoolDriver *self);
 gboolean        coproc_pool_driver_start_locked (CoprocPoolCore *core, gboolean counted, GError **error);
 /* Lets it look at what has changed. (lock) */
 void            coproc_pool_driver_wake_locked (CoprocPoolDriver *self);
+
+/* --- coproc-pool-broadcast.c: one message for each worker. All (lock) --- */
+
+/* Gives @payload to all workers that are there or being started. */
+void            coproc_pool_broadcast_post_locked (CoprocPoolCore *core, CoprocPoolJob *job, GVariant *payload);
+/* The job is over: @driver has no more of it to send. */
+void            coproc_pool_broadcast_withdraw_locked (CoprocPoolDriver *driver, CoprocPoolJob *job);
+/* @driver has no worker any more, and will have none. */
+void            coproc_pool_broadcast_leave_locked (CoprocPoolDriver *driver);
 
 /* --- coproc-process-figures.c --- */
 

@@ -97,7 +97,7 @@ coproc_worker_pool_submit_async (CoprocWorkerPool     *self,
       return;
     }
   job = coproc_pool_job_new (self->core, FALSE, FALSE, priority, 0);
-  job->is_task = TRUE;
+  job->kind = COPROC_JOB_TASK;
   coproc_worker_pool_begin (self, job, &input, 1, FALSE);
   coproc_pool_wait_begin (job, g_steal_pointer (&task), timeout_us, TRUE);
 }
@@ -386,4 +386,50 @@ coproc_worker_pool_map_lazy (CoprocWorkerPool    *self,
   job = coproc_pool_job_new (self->core, ordered, FALSE, 0, chunk_size);
   coproc_worker_pool_begin (self, job, NULL, 0, TRUE);
   return coproc_map_operation_new (self, job, func, user_data, notify);
+}
+
+/**
+ * coproc_worker_pool_broadcast:
+ * @self: a pool
+ * @payload: what each worker is given; a floating one is consumed
+ *
+ * Gives the same message to every worker, and gathers their replies.
+ *
+ * Each of the workers that there are now gets it once, one that is just being started as soon as it is ready, and
+ * ahead of any task that is not begun yet. When a worker dies before it has answered, the one
+ * that takes its place gets the message instead, three in a row at most; one that leaves because there are to be
+ * fewer workers has no part in it any more. Workers that come later do not get it: what all workers must know
+ * always belongs into the arguments of [method@Coproc.WorkerPool.start].
+ *
+ * The operation gives the replies as they come: one for each worker, [property@Coproc.MapOperation:n-total] in all, or the
+ * error of that worker, whose message names it. In the figures of the pool each counts as a task.
+ *
+ * Threads: any.
+ *
+ * Returns: (transfer full): the operation
+ *
+ * Since: 1.0
+ */
+CoprocMapOperation *
+coproc_worker_pool_broadcast (CoprocWorkerPool *self, GVariant *payload)
+{
+  g_autoptr (GVariant) owned = NULL;
+  CoprocPoolCore *core;
+  CoprocPoolJob *job;
+  GError *error = NULL;
+
+  g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
+  g_return_val_if_fail (payload != NULL, NULL);
+
+  owned = g_variant_ref_sink (payload);
+  core = self->core;
+  job = coproc_pool_job_new (core, FALSE, FALSE, -INFINITY, 0);
+  job->kind = COPROC_JOB_BROADCAST;
+  g_mutex_lock (&core->lock);
+  if (coproc_pool_core_check_locked (core, &error))
+    coproc_pool_broadcast_post_locked (core, job, owned);
+  else
+    coproc_pool_job_fail_locked (job, error);
+  g_mutex_unlock (&core->lock);
+  return coproc_map_operation_new (self, job, NULL, NULL, NULL);
 }

@@ -109,5 +109,8 @@ CoprocMapOperation   *coproc_worker_pool_map_lazy        (CoprocWorkerPool     *
                                                           GDestroyNotify        notify,
                                                           gboolean              ordered,
                                                           guint                 chunk_size);
+COPROC_AVAILABLE_IN_1_0
+CoprocMapOperation   *coproc_worker_pool_broadcast       (CoprocWorkerPool     *self,
+                                                          GVariant             *payload);
 
 G_END_DECLS

@@ -18,6 +18,7 @@ test('pool/map', () => Coproc.using(WorkerPool.for_module(MODULE, 'default', 2),
     equal(pool.map([]), []);
     equal([...pool.map_ordered(inputs)], doubled);
     equal([...pool.map_unordered(inputs)].sort((a, b) => a - b), doubled);
+    equal([...pool.broadcast(7)], [14, 14]);
 }));
 
 test('pool/lazy', () => Coproc.using(WorkerPool.for_module(MODULE, 'default', 1), pool => {
@@ -59,6 +60,9 @@ test('pool/promises', () => Coproc.using(WorkerPool.new('echo', 'identity', 2), 
     for await (const result of pool.map_ordered(payloads))
         got.push(result);
     equal(got, payloads);
+    for await (const result of pool.broadcast({a: 'b'}))
+        got.push(result);
+    equal(got.slice(payloads.length), [{a: 'b'}, {a: 'b'}]);
 }));
 
 await run();

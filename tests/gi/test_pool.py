@@ -71,6 +71,14 @@ class Pool(Case):
         self.assertEqual(operation.props.n_failed, 0)
         self.assertEqual(operation.props.n_total, 30)
 
+    def test_broadcast(self):
+        self.start()
+        operation = self.pool.broadcast(number(7))
+        got = set()
+        while (pair := operation.next(None))[0] is not None:
+            got.add((pair[0].unpack(), pair[1]))
+        self.assertEqual(got, {(7, 0), (7, 1)})
+
     def test_lazy(self):
         self.start()
         threads, inputs = set(), iter(range(2000))

@@ -27,6 +27,12 @@ class Pool(Case):
             self.assertEqual(list(itertools.islice(pool.map_lazy(itertools.count()), 20)),
                              [2 * i for i in range(20)])
 
+    def test_broadcast(self):
+        with Coproc.WorkerPool.for_callable(callables.get_pid, 3) as pool:
+            pids = list(pool.broadcast())
+            self.assertEqual(len(set(pids)), 3)
+            self.assertEqual(set(pool.broadcast("again")), set(pids))
+
     def test_lazy_input_fails(self):
         def inputs():
             yield 1
@@ -56,6 +62,7 @@ class Pool(Case):
                                  [2 * i for i in range(50)])
                 self.assertEqual([result async for result in pool.map_ordered(range(20))],
                                  [2 * i for i in range(20)])
+                self.assertEqual([result async for result in pool.broadcast(4)], [8, 8])
 
         asyncio.run(run())
 
