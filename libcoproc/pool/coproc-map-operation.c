@@ -58,6 +58,7 @@ typedef enum
   PROP_N_DONE = 1,
   PROP_N_FAILED,
   PROP_N_TOTAL,
+  PROP_LAST_INDEX,
   PROP_STOP_ON_ERROR,
 } OperationProperty;
 
@@ -332,6 +333,9 @@ coproc_map_operation_get_property (GObject *object, guint prop_id, GValue *value
     case PROP_N_TOTAL:
       g_value_set_uint64 (value, job->base + job->n_inputs);
       break;
+    case PROP_LAST_INDEX:
+      g_value_set_int64 (value, job->results.n_popped > 0 ? (gint64) job->results.last_index : -1);
+      break;
     case PROP_STOP_ON_ERROR:
       g_value_set_boolean (value, job->stop_on_error);
       break;
@@ -415,6 +419,16 @@ coproc_map_operation_class_init (CoprocMapOperationClass *klass)
    * Since: 1.0
    */
   props[PROP_N_TOTAL] = g_param_spec_uint64 ("n-total", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+  /**
+   * CoprocMapOperation:last-index:
+   *
+   * The index of the input whose result or error was taken last, -1 before the first one. Languages in which a call
+   * that fails gives nothing else learn from it which input has failed. An error that ends the operation, as with
+   * [property@Coproc.MapOperation:stop-on-error], leaves it as it is.
+   *
+   * Since: 1.0
+   */
+  props[PROP_LAST_INDEX] = g_param_spec_int64 ("last-index", NULL, NULL, -1, G_MAXINT64, -1, readable);
   /**
    * CoprocMapOperation:stop-on-error:
    *

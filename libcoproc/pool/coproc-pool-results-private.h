@@ -26,6 +26,7 @@ typedef struct
   gsize size;              /* a power of two, or 0 */
   guint64 n_put;
   guint64 n_popped;        /* the place of the next one is its remainder */
+  guint64 last_index;      /* of what was popped last */
 } CoprocResults;
 
 void     coproc_results_init    (CoprocResults *self, gboolean ordered, GDestroyNotify free_value);

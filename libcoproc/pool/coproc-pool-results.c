@@ -78,6 +78,7 @@ coproc_results_pop (CoprocResults *self, CoprocOutcome *outcome)
   *outcome = *next;
   next->value = NULL;
   next->error = NULL;
+  self->last_index = outcome->index;
   self->n_popped++;
   return TRUE;
 }

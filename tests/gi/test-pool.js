@@ -64,6 +64,21 @@ test('operations', () => {
     pool.stop(SECOND);
 });
 
+test('errors', () => {
+    const pool = WorkerPool.new('text', 'count', 1);
+    truthy(pool.start(null, null));
+    const operation = pool.map_unordered(Array(3).fill(string('not what it wants')), 0);
+    equal(operation.last_index, -1);
+    const failed = [];
+    for (let i = 0; i < 3; i++) {
+        fails(Coproc.Error.INVALID_PAYLOAD, () => operation.next(null));
+        failed.push(operation.last_index);
+    }
+    equal(failed.sort(), [0, 1, 2]);
+    equal(operation.next(null)[0], null);
+    pool.stop(SECOND);
+});
+
 test('lazy', () => {
     const pool = started();
     let n = 0;

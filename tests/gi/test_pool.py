@@ -116,8 +116,13 @@ class Pool(Case):
         pool = Coproc.WorkerPool.new("text", "count", 1)
         pool.start(None, None)
         operation = pool.map_unordered([GLib.Variant("s", "not what it wants")] * 3, 0)
+        self.assertEqual(operation.props.last_index, -1)
+        failed = set()
         for _ in range(3):
             error = self.assertFails(Coproc.Error.INVALID_PAYLOAD, operation.next, None)
+            self.assertIn(f"Item {operation.props.last_index} ", error.message)
+            failed.add(operation.props.last_index)
+        self.assertEqual(failed, {0, 1, 2})
         self.assertIsNone(operation.next(None)[0])
         operation = pool.map_unordered([GLib.Variant("s", "no")] * 1000, 0)
         operation.props.stop_on_error = True

@@ -537,6 +537,7 @@ test_l9_errors (void)
   Rest rest = { inputs, inputs + G_N_ELEMENTS (inputs) };
   g_autoptr (CoprocMapOperation) operation = NULL;
   g_autoptr (GError) error = NULL;
+  gint64 last_index;
   guint n_errors = 0;
   gsize n;
 
@@ -546,12 +547,16 @@ test_l9_errors (void)
     inputs[i] = g_variant_ref_sink (i % 3 == 1 ? orders ((gint32) i, "fail", g_variant_new_string ("so it goes"), NULL)
                                                : g_variant_new_int32 ((gint32) i));
   operation = coproc_worker_pool_map_ordered (pool, inputs, G_N_ELEMENTS (inputs), 0);
+  g_object_get (operation, "last-index", &last_index, NULL);
+  g_assert_cmpint (last_index, ==, -1);
   for (gint32 i = 0; i < (gint32) G_N_ELEMENTS (inputs); i++)
     {
       gsize index = 99;
       g_autoptr (GVariant) result = coproc_map_operation_next (operation, &index, NULL, &error);
 
       g_assert_cmpuint (index, ==, i);
+      g_object_get (operation, "last-index", &last_index, NULL);
+      g_assert_cmpint (last_index, ==, i);
       if (i % 3 == 1)
         {
           g_autofree char *begin = g_strdup_printf ("Item %d (worker ", i);
