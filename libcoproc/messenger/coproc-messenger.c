@@ -51,10 +51,8 @@
  *
  * Threads: every method may be called from any thread. Signals are emitted in the thread-default
  * [struct@GLib.MainContext] of the thread that made the messenger; asynchronous calls complete in that
- * of the thread that began them.
- * Asynchronous calls come back in the thread-default main context of whoever made them, and do not
- * keep that context: if its last reference goes while a call is pending, the call ends with
- * %COPROC_ERROR_CLOSED, in the thread that let the context go.
+ * of the thread that began them. They do not keep it: if its last reference goes while a call is pending, the
+ * call ends with %COPROC_ERROR_CLOSED, in the thread that let the context go.
  *
  * Since: 1.0
  */
