@@ -55,6 +55,11 @@ gboolean coproc_fault_start_raw (CoprocWorkerResource *worker, const char *scrip
 
 /* --- the process --- */
 
+/* A sanitizer needs more address space than any limit leaves. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COPROC_FAULT_NEEDS_ADDRESS_SPACE
+#endif
+
 /* KiB that are resident. */
 guint64 coproc_fault_get_rss (void);
 /* No more than @extra KiB have been added to @start. Says nothing where memory cannot be measured. */

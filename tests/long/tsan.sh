@@ -5,6 +5,7 @@
 # The tests under ThreadSanitizer, with a GLib that is instrumented, too: with the system's GLib it
 # reports races that are none and misses those that are.
 #
+# Arguments: names of tests, default all those of units and processes.
 # Environment: COPROC_BUILD: where to build, default build/.
 set -eu
 
@@ -47,7 +48,8 @@ reports=$build/tsan-reports
 suppressions=$source_dir/tests/long/tsan.supp
 rm -rf "$reports"
 mkdir -p "$reports"
-TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+# Forked children of the host start threads, which the sanitizer would end them for.
+TSAN_OPTIONS="halt_on_error=0:die_after_fork=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 export TSAN_OPTIONS
 
 if [ ! -f "$build/tsan/build.ninja" ]; then
@@ -55,9 +57,10 @@ if [ ! -f "$build/tsan/build.ninja" ]; then
     -Dintrospection=disabled
 fi
 meson compile -C "$build/tsan"
+[ $# -gt 0 ] || set -- --suite unit --suite process
 status=0
 meson test -C "$build/tsan" --no-rebuild --print-errorlogs --timeout-multiplier 4 \
-  --suite unit --suite process || status=$?
+  "$@" || status=$?
 for report in "$reports"/report.*; do
   [ -f "$report" ] || continue
   cat "$report"

@@ -134,7 +134,7 @@ test_command (void)
 static void
 test_memory (void)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef COPROC_FAULT_NEEDS_ADDRESS_SPACE
   g_test_skip ("a sanitizer needs more address space than any limit leaves");
 #else
   g_test_summary ("B13: g_malloc() ends a process that gets no memory, and says so");

@@ -12,7 +12,7 @@ static const Cause causes[] = {
   { "kill 9", "signal KILL", -1, SIGKILL, FALSE },
   { "segv", "signal SEGV", -1, SIGSEGV, TRUE },
   { "abort", "signal ABRT", -1, SIGABRT, TRUE },
-#ifndef __SANITIZE_ADDRESS__ /* which needs more address space than any limit leaves */
+#ifndef COPROC_FAULT_NEEDS_ADDRESS_SPACE
   { "alloc 0x40000000", "signal TRAP", -1, SIGTRAP, TRUE, 512 << 20 },
 #endif
   { "kill 15", "signal TERM", -1, SIGTERM, FALSE },
