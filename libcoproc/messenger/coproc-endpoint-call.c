@@ -4,6 +4,7 @@
  * Requests: what this side awaits from the peer, and what it owes to it.
  */
 #include "coproc-error-private.h"
+#include "messenger/coproc-op-private.h"
 #include "messenger/coproc-wait-private.h"
 
 /* --- calls: awaited --- */

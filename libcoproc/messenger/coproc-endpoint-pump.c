@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "coproc-error-private.h"
+#include "messenger/coproc-op-private.h"
 
 #define BATCH_SIZE 64      /* messages handed over at once */
 

@@ -11,6 +11,7 @@
 
 #include "coproc-error.h"
 #include "coproc-interrupt-private.h"
+#include "messenger/coproc-op-private.h"
 
 /* Payloads from this size on look at the link first for limits that the peer has lowered. */
 #define CAREFUL_SIZE 256

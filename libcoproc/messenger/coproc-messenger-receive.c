@@ -4,6 +4,7 @@
 #include "coproc-error.h"
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
+#include "messenger/coproc-op-private.h"
 
 /**
  * coproc_messenger_available:

@@ -6,6 +6,7 @@
 #include "coproc-error-private.h"
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
+#include "messenger/coproc-op-private.h"
 
 static gboolean
 send_payload (CoprocMessenger   *self,

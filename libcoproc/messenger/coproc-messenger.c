@@ -9,6 +9,7 @@
 #include "coproc-error.h"
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger-private.h"
+#include "messenger/coproc-op-private.h"
 
 /**
  * CoprocMessenger:

@@ -7,7 +7,7 @@
  * belongs: it is ready when the operation is done or its time is up, and when it goes away before
  * that, the context has.
  */
-#include "messenger/coproc-endpoint-private.h"
+#include "messenger/coproc-op-private.h"
 
 #include "coproc-error.h"
 
