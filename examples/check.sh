@@ -100,6 +100,12 @@ check_pool_wordcount () {
   find "$work/tree" -type f -exec cat {} + | wc | tr '\n' ' ' >"$work/counts"
   find "$work/tree" -type f | wc -l >>"$work/counts"
   awk '{ print $1 " lines, " $2 " words, " $3 " bytes in " $4 " files" }' "$work/counts" | same
+
+  # On a terminal: a bar that gets to its end.
+  printf "'%s' " "$@" "$work/tree" >"$work/command"
+  run 0 env TERM=xterm script -qec "$(cat "$work/command")" /dev/null
+  tr '\r' '\n' <"$work/output" >"$work/lines"
+  grep -Eq '^\[#{40}\] 100 %, [0-9]+ files/s' "$work/lines" || fail "the progress bar does not get to its end"
 }
 
 check_errors () {

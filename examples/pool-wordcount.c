@@ -36,13 +36,22 @@ find_files (const char *path, GPtrArray *inputs)
 }
 
 static void
-show_progress (guint n_done, guint n_total)
+on_progress (CoprocMapOperation *operation, gpointer user_data)
 {
-  const int width = 40, filled = (int) ((guint64) n_done * 40 / n_total);
+  const int width = 40;
+  guint64 n_done, n_total;
+  gint64 remaining_us;
+  double rate;
+  int filled;
 
-  if (isatty (STDERR_FILENO))
-    fprintf (stderr, "\r[%.*s%*s] %u of %u%s", filled, "########################################", width - filled, "",
-             n_done, n_total, n_done == n_total ? "\n" : "");
+  g_object_get (operation, "n-done", &n_done, "n-total", &n_total, "rate", &rate, "remaining-time", &remaining_us, NULL);
+  filled = n_total > 0 ? (int) (width * n_done / n_total) : width;
+  fprintf (stderr, "\r[%.*s%*s] %3d %%, %.0f files/s", filled, "########################################",
+           width - filled, "", filled * 100 / width, rate);
+  if (n_done < n_total && remaining_us >= 0)
+    fprintf (stderr, ", %.0f s left ", (double) remaining_us / G_USEC_PER_SEC);
+  else
+    fprintf (stderr, "           %s", n_done == n_total ? "\n" : "");
 }
 
 int
@@ -63,7 +72,9 @@ main (int argc, char *argv[])
       return 1;
     }
   operation = coproc_worker_pool_map_unordered (pool, (GVariant **) inputs->pdata, inputs->len, 0);
-  for (guint n = 1; n <= inputs->len; n++)
+  if (isatty (STDERR_FILENO))
+    g_signal_connect (operation, "progress", G_CALLBACK (on_progress), NULL);
+  for (guint n = 0; n < inputs->len; n++)
     {
       g_autoptr (GVariant) counts = coproc_map_operation_next (operation, NULL, NULL, &error);
 
@@ -80,8 +91,10 @@ main (int argc, char *argv[])
           g_clear_error (&error);
           n_failed++;
         }
-      show_progress (n, inputs->len);
+      g_main_context_iteration (NULL, FALSE); /* there is no main loop here: this lets it tell of its progress */
     }
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
   printf ("%" G_GUINT64_FORMAT " lines, %" G_GUINT64_FORMAT " words, %" G_GUINT64_FORMAT " bytes in %u files\n",
           totals[0], totals[1], totals[2], inputs->len - n_failed);
   coproc_worker_pool_stop (pool, G_USEC_PER_SEC, NULL);

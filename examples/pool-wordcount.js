@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
  * Counts lines, words and bytes of every file below a folder, in as many processes as there are
- * processors.
+ * processors, with a progress bar where there is a terminal.
  *
  * Run it with: meson devenv -C build gjs -m "$PWD/examples/pool-wordcount.js" "$PWD"
  */
@@ -28,11 +28,23 @@ const inputs = [...files(Gio.File.new_for_path(ARGV[0] ?? '.'))].map(path => ({p
 const totals = {lines: 0, words: 0, bytes: 0};
 let failed = 0;
 
-Coproc.using(Coproc.WorkerPool.new('text', 'count', 0), pool => {
-    const results = pool.map_unordered(inputs)[Symbol.iterator]();
+const stderr = Gio.UnixOutputStream.new(2, false);
+
+function onProgress({n_done, n_total, rate, remaining_time}) {
+    const filled = n_total ? Math.floor(40 * n_done / n_total) : 40;
+    const left = n_done < n_total ? `, ${Math.round(remaining_time / 1e6)} s left ` : `${' '.repeat(11)}\n`;
+    stderr.write_all(`\r[${'#'.repeat(filled).padEnd(40)}] ${Math.floor(filled * 100 / 40)} %, ${Math.round(rate)} files/s${left}`,
+        null);
+}
+
+await Coproc.using(Coproc.WorkerPool.new('text', 'count', 0), async pool => {
+    const operation = pool.map_unordered(inputs);
+    if (GLib.log_writer_supports_color(2))
+        operation.connect('progress', onProgress);
+    const results = operation[Symbol.asyncIterator]();
     for (let n = 0; n < inputs.length; n++) {
         try {
-            const counts = results.next().value;
+            const counts = (await results.next()).value;
             for (const key of KEYS)
                 totals[key] += counts[key];
         } catch (error) {

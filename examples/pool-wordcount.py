@@ -20,10 +20,22 @@ paths = [path for path in paths if os.path.isfile(path) and not os.path.islink(p
 
 totals = dict.fromkeys(KEYS, 0)
 failed = 0
+context = GLib.MainContext.default()
+
+
+def on_progress(operation):
+    done, total = operation.props.n_done, operation.props.n_total
+    filled = 40 * done // total if total else 40
+    left = f', {operation.props.remaining_time / 1e6:.0f} s left ' if done < total else ' ' * 11 + '\n'
+    print(f'\r[{"#" * filled:40}] {filled * 100 // 40:3} %, {operation.props.rate:.0f} files/s{left}', end='',
+          file=sys.stderr)
+
 
 with Coproc.WorkerPool.new('text', 'count', 0) as pool:
     results = pool.map_unordered({'path': path} for path in paths)
-    for n in range(1, len(paths) + 1):
+    if sys.stderr.isatty():
+        results.connect('progress', on_progress)
+    for _ in paths:
         try:
             counts = next(results)
             for key in KEYS:
@@ -31,11 +43,9 @@ with Coproc.WorkerPool.new('text', 'count', 0) as pool:
         except GLib.Error as error:
             print(error.message, file=sys.stderr)
             failed += 1
-        if sys.stderr.isatty():
-            filled = 40 * n // len(paths)
-            print(f'\r[{"#" * filled:40}] {n} of {len(paths)}', end='', file=sys.stderr)
-if sys.stderr.isatty():
-    print(file=sys.stderr)
+        context.iteration(False)  # there is no main loop here: this lets it tell of its progress
+    while context.iteration(False):
+        pass
 
 print(', '.join(f'{totals[key]} {key}' for key in KEYS), 'in', len(paths) - failed, 'files')
 sys.exit(failed > 0)

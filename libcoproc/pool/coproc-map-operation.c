@@ -45,6 +45,7 @@ struct _CoprocMapOperation
   /* immutable after construction */
   CoprocWorkerPool *pool;      /* (owned) */
   CoprocPoolJob *job;          /* (owned) */
+  CoprocPoolProgress *progress; /* (owned) the job's */
 
   /* (the core's lock) */
   CoprocMapInputFunc func;     /* (nullable) NULL: all inputs are there */
@@ -59,12 +60,21 @@ typedef enum
   PROP_N_FAILED,
   PROP_N_TOTAL,
   PROP_LAST_INDEX,
+  PROP_RATE,
+  PROP_REMAINING_TIME,
   PROP_STOP_ON_ERROR,
 } OperationProperty;
 
 static GParamSpec *props[PROP_STOP_ON_ERROR + 1];
+static guint progress_signal;
 
 G_DEFINE_FINAL_TYPE (CoprocMapOperation, coproc_map_operation, G_TYPE_OBJECT)
+
+static void
+tell_progress (GObject *object)
+{
+  g_signal_emit (object, progress_signal, 0);
+}
 
 CoprocMapOperation *
 coproc_map_operation_new (CoprocWorkerPool    *pool,
@@ -80,6 +90,12 @@ coproc_map_operation_new (CoprocWorkerPool    *pool,
   self->func = func;
   self->user_data = user_data;
   self->notify = notify;
+  self->progress = coproc_pool_progress_new (self, tell_progress);
+
+  g_mutex_lock (&job->core->lock);
+  job->progress = coproc_pool_progress_ref (self->progress);
+  coproc_pool_job_wake_locked (job); /* it may have begun, or even ended */
+  g_mutex_unlock (&job->core->lock);
   return self;
 }
 
@@ -312,6 +328,18 @@ coproc_map_operation_cancel (CoprocMapOperation *self)
 
 /* --- GObject --- */
 
+static gint64
+get_remaining_time_locked (CoprocPoolJob *job)
+{
+  const guint64 n_left = coproc_pool_job_get_total_locked (job) - job->n_done;
+
+  if (coproc_pool_job_is_complete_locked (job))
+    return 0;
+  if (!job->fed)
+    return -1;
+  return coproc_pool_rate_estimate (&job->rate, g_get_monotonic_time (), job->n_done, n_left);
+}
+
 static void
 coproc_map_operation_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
 {
@@ -331,7 +359,13 @@ coproc_map_operation_get_property (GObject *object, guint prop_id, GValue *value
       g_value_set_uint64 (value, job->n_failed);
       break;
     case PROP_N_TOTAL:
-      g_value_set_uint64 (value, job->base + job->n_inputs);
+      g_value_set_uint64 (value, coproc_pool_job_get_total_locked (job));
+      break;
+    case PROP_RATE:
+      g_value_set_double (value, coproc_pool_rate_get (&job->rate, g_get_monotonic_time (), job->n_done));
+      break;
+    case PROP_REMAINING_TIME:
+      g_value_set_int64 (value, get_remaining_time_locked (job));
       break;
     case PROP_LAST_INDEX:
       g_value_set_int64 (value, job->results.n_popped > 0 ? (gint64) job->results.last_index : -1);
@@ -368,6 +402,7 @@ coproc_map_operation_dispose (GObject *object)
     {
       coproc_pool_job_give_up (self->job, NULL);
       drop_func (self);
+      coproc_pool_progress_mute (self->progress);
     }
   g_clear_object (&self->pool);
 
@@ -380,6 +415,7 @@ coproc_map_operation_finalize (GObject *object)
   CoprocMapOperation *self = COPROC_MAP_OPERATION (object);
 
   g_clear_pointer (&self->job, coproc_pool_job_unref);
+  g_clear_pointer (&self->progress, coproc_pool_progress_unref);
 
   G_OBJECT_CLASS (coproc_map_operation_parent_class)->finalize (object);
 }
@@ -398,7 +434,7 @@ coproc_map_operation_class_init (CoprocMapOperationClass *klass)
   /**
    * CoprocMapOperation:n-done:
    *
-   * How many of its tasks have ended, those that failed included.
+   * How many of its tasks have ended, those that failed included; see [signal@Coproc.MapOperation::progress].
    *
    * Since: 1.0
    */
@@ -430,6 +466,23 @@ coproc_map_operation_class_init (CoprocMapOperationClass *klass)
    */
   props[PROP_LAST_INDEX] = g_param_spec_int64 ("last-index", NULL, NULL, -1, G_MAXINT64, -1, readable);
   /**
+   * CoprocMapOperation:rate:
+   *
+   * How many of its tasks end in a second: lately, or at the end of an operation that has ended.
+   *
+   * Since: 1.0
+   */
+  props[PROP_RATE] = g_param_spec_double ("rate", NULL, NULL, 0, G_MAXDOUBLE, 0, readable);
+  /**
+   * CoprocMapOperation:remaining-time:
+   *
+   * In how many microseconds the operation ends if it goes on as it did lately; -1: not known, as nothing is done
+   * yet or not all inputs of a lazy map are made.
+   *
+   * Since: 1.0
+   */
+  props[PROP_REMAINING_TIME] = g_param_spec_int64 ("remaining-time", NULL, NULL, -1, G_MAXINT64, -1, readable);
+  /**
    * CoprocMapOperation:stop-on-error:
    *
    * Whether the first task that fails ends the operation, with its error.
@@ -437,9 +490,20 @@ coproc_map_operation_class_init (CoprocMapOperationClass *klass)
    * Since: 1.0
    */
   props[PROP_STOP_ON_ERROR]
-      = g_param_spec_boolean ("stop-on-error", NULL, NULL, FALSE,
-                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+      = g_param_spec_boolean ("stop-on-error", NULL, NULL, FALSE, readable | G_PARAM_WRITABLE | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+
+  /**
+   * CoprocMapOperation::progress:
+   * @self: the operation
+   *
+   * Tasks have ended, or inputs have been made, since this was emitted last; ten times a second at most, and at the end.
+   * It is emitted in the thread-default [struct@GLib.MainContext] of the thread that made the operation.
+   *
+   * Since: 1.0
+   */
+  progress_signal = g_signal_new ("progress", COPROC_TYPE_MAP_OPERATION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 0);
 }
 
 static void

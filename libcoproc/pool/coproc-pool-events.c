@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * What happens in a pool, on its way from the drivers to the application: the state and the ends of workers in order
- * and at once, the progress at a bounded rate.
+ * What happens in a pool, on its way from the drivers to the application: the state and the ends of workers, in order
+ * and at once.
  */
 #include "pool/coproc-worker-pool-private.h"
 
-#define PROGRESS_INTERVAL (G_USEC_PER_SEC / 10)
 #define MAX_EXITS 1024     /* ends that are not told yet; where the context does not run the oldest are forgotten */
 
 typedef struct
@@ -28,26 +27,14 @@ struct _CoprocPoolEvents
   GMainContext *context;   /* immutable (owned) */
   GWeakRef pool;           /* thread-safe by itself */
   GSource *source;         /* immutable (owned), ready when there is something to tell */
-  int progress_asked;      /* atomic: `progress` is to be told */
+  CoprocPoolProgress *progress; /* immutable (owned) */
 
   GMutex lock;
   gboolean state_changed;  /* (mutex lock) */
   GQueue exits;            /* (mutex lock) Exit */
   GQueue changes;          /* (mutex lock) Change: of the drivers */
-  gint64 told_at;          /* (mutex lock) when progress was told last, monotonic */
-  gint64 ready_at;         /* (mutex lock) when the source is ready, -1: not */
   gboolean muted;          /* (mutex lock) */
 };
-
-/* Makes the source ready at @when, or before. */
-static void
-schedule_locked (CoprocPoolEvents *self, gint64 when)
-{
-  if (self->ready_at >= 0 && self->ready_at <= when)
-    return;
-  self->ready_at = when;
-  g_source_set_ready_time (self->source, when);
-}
 
 static void
 change_free (Change *change)
@@ -104,25 +91,6 @@ tell_exits (CoprocPoolEvents *self, GObject *pool)
     }
 }
 
-/* Whether it is time to tell of the progress; otherwise the source waits for it. */
-static gboolean
-take_progress (CoprocPoolEvents *self)
-{
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-  const gint64 now = g_get_monotonic_time ();
-
-  if (!g_atomic_int_get (&self->progress_asked))
-    return FALSE;
-  if (now < self->told_at + PROGRESS_INTERVAL)
-    {
-      schedule_locked (self, self->told_at + PROGRESS_INTERVAL);
-      return FALSE;
-    }
-  self->told_at = now;
-  g_atomic_int_set (&self->progress_asked, FALSE);
-  return TRUE;
-}
-
 static gboolean
 on_events (gpointer user_data)
 {
@@ -131,7 +99,6 @@ on_events (gpointer user_data)
   gboolean state_changed;
 
   g_mutex_lock (&self->lock);
-  self->ready_at = -1;
   g_source_set_ready_time (self->source, -1);
   state_changed = self->state_changed;
   self->state_changed = FALSE;
@@ -143,8 +110,6 @@ on_events (gpointer user_data)
   tell_exits (self, pool);
   if (state_changed)
     g_object_notify (pool, "state");
-  if (take_progress (self))
-    tell_progress (pool);
   return G_SOURCE_CONTINUE;
 }
 
@@ -165,7 +130,7 @@ coproc_pool_events_new (GObject *pool)
   g_mutex_init (&self->lock);
   g_weak_ref_init (&self->pool, pool);
   self->context = g_main_context_ref_thread_default ();
-  self->ready_at = -1;
+  self->progress = coproc_pool_progress_new (pool, tell_progress);
   self->source = g_source_new (&events_source_funcs, sizeof (GSource));
   g_source_set_static_name (self->source, "coproc pool events");
   g_source_set_callback (self->source, on_events, coproc_pool_events_ref (self),
@@ -188,6 +153,7 @@ coproc_pool_events_unref (CoprocPoolEvents *self)
     return;
 
   g_source_unref (self->source);
+  coproc_pool_progress_unref (self->progress);
   g_queue_clear_full (&self->exits, g_free);
   g_queue_clear_full (&self->changes, (GDestroyNotify) change_free);
   g_weak_ref_clear (&self->pool);
@@ -208,19 +174,14 @@ coproc_pool_events_mute (CoprocPoolEvents *self)
   g_queue_init (&self->changes);
   g_mutex_unlock (&self->lock);
   g_queue_clear_full (&changes, (GDestroyNotify) change_free);
+  coproc_pool_progress_mute (self->progress);
   g_source_destroy (self->source);
 }
 
 void
 coproc_pool_events_tell_progress (CoprocPoolEvents *self)
 {
-  if (g_atomic_int_get (&self->progress_asked)
-      || !g_atomic_int_compare_and_exchange (&self->progress_asked, FALSE, TRUE))
-    return;
-
-  g_mutex_lock (&self->lock);
-  schedule_locked (self, self->told_at + PROGRESS_INTERVAL);
-  g_mutex_unlock (&self->lock);
+  coproc_pool_progress_note (self->progress, FALSE);
 }
 
 void
@@ -229,7 +190,7 @@ coproc_pool_events_tell_state (CoprocPoolEvents *self)
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   self->state_changed = TRUE;
-  schedule_locked (self, 0);
+  g_source_set_ready_time (self->source, 0);
 }
 
 void
@@ -242,7 +203,7 @@ coproc_pool_events_tell_exited (CoprocPoolEvents *self, GPid pid, int status, in
   if (self->exits.length >= MAX_EXITS)
     g_free (g_queue_pop_head (&self->exits));
   g_queue_push_tail (&self->exits, exit);
-  schedule_locked (self, 0);
+  g_source_set_ready_time (self->source, 0);
 }
 
 void
@@ -256,5 +217,5 @@ coproc_pool_events_tell_driver (CoprocPoolEvents *self, CoprocPoolDriver *driver
   change = g_new (Change, 1);
   *change = (Change) { coproc_pool_driver_ref (driver), there };
   g_queue_push_tail (&self->changes, change);
-  schedule_locked (self, 0);
+  g_source_set_ready_time (self->source, 0);
 }

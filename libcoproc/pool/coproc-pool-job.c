@@ -23,7 +23,7 @@ coproc_pool_job_new (CoprocPoolCore  *core,
   self->priority = priority;
   self->chunk_size = chunk_size;
   self->max_chunk = as_messages ? 1 : G_MAXUINT;
-  self->began_at = g_get_monotonic_time ();
+  coproc_pool_rate_init (&self->rate, g_get_monotonic_time ());
   g_queue_init (&self->returned);
   g_queue_init (&self->waits);
   g_cond_init (&self->changed);
@@ -52,6 +52,7 @@ coproc_pool_job_unref (CoprocPoolJob *self)
   g_free (self->inputs);
   coproc_results_clear (&self->results);
   g_clear_error (&self->failure);
+  g_clear_pointer (&self->progress, coproc_pool_progress_unref);
   g_cond_clear (&self->changed);
   coproc_pool_core_unref (self->core);
   g_free (self);
@@ -156,11 +157,31 @@ coproc_pool_job_is_complete_locked (CoprocPoolJob *self)
   return self->over || (self->fed && self->n_queued == 0 && self->n_out == 0);
 }
 
+guint64
+coproc_pool_job_get_total_locked (CoprocPoolJob *self)
+{
+  return self->base + self->n_inputs;
+}
+
+static void
+note_progress_locked (CoprocPoolJob *self, gboolean complete)
+{
+  const gint64 now = g_get_monotonic_time ();
+
+  if (complete)
+    coproc_pool_rate_finish (&self->rate, now, self->n_done);
+  else
+    coproc_pool_rate_note (&self->rate, now, self->n_done);
+  coproc_pool_progress_note (self->progress, complete);
+}
+
 void
 coproc_pool_job_wake_locked (CoprocPoolJob *self)
 {
   const gboolean complete = coproc_pool_job_is_complete_locked (self);
 
+  if (self->progress != NULL)
+    note_progress_locked (self, complete);
   if (!complete && !coproc_results_can_pop (&self->results))
     return;
   if (self->n_waiting > 0 && (complete || self->n_done >= self->n_wanted))

@@ -22,6 +22,7 @@
 
 #include "messenger/coproc-call-set-private.h"
 #include "pool/coproc-pool-policy-private.h"
+#include "pool/coproc-pool-rate-private.h"
 #include "pool/coproc-pool-results-private.h"
 #include "worker/coproc-worker-resource.h"
 
@@ -31,6 +32,7 @@ typedef struct _CoprocPoolCore CoprocPoolCore;
 typedef struct _CoprocPoolDriver CoprocPoolDriver;
 typedef struct _CoprocPoolEvents CoprocPoolEvents;
 typedef struct _CoprocPoolJob CoprocPoolJob;
+typedef struct _CoprocPoolProgress CoprocPoolProgress;
 typedef struct _CoprocPoolWait CoprocPoolWait;
 
 /* What goes to a worker in one message. */
@@ -98,7 +100,8 @@ struct _CoprocPoolJob
   GError *failure;         /* (nullable) why; told once */
   guint64 n_done;          /* outcomes, failures included */
   guint64 n_failed;
-  gint64 began_at;         /* monotonic */
+  CoprocPoolRate rate;
+  CoprocPoolProgress *progress; /* (nullable) (owned) who is told */
   CoprocResults results;
 
   GCond changed;
@@ -123,9 +126,11 @@ CoprocParcel  *coproc_pool_job_take_locked (CoprocPoolJob *self, guint max);
 void           coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel);
 /* @parcel (transfer full), whose inputs do not go into one message, is to be sent in several. (lock) */
 void           coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel);
+/* How many inputs it has, as far as is known. (lock) */
+guint64        coproc_pool_job_get_total_locked (CoprocPoolJob *self);
 /* What has become of one input. (lock) Takes what is in @outcome unless it returns FALSE: nobody wants it. */
 gboolean       coproc_pool_job_settle_locked (CoprocPoolJob *self, CoprocOutcome *outcome);
-/* Wakes those who wait and may go on. (lock) */
+/* Tells of the progress, and wakes those who wait and may go on. (lock) */
 void           coproc_pool_job_wake_locked (CoprocPoolJob *self);
 /* Nothing more comes: all is done, or it is over. (lock) */
 gboolean       coproc_pool_job_is_complete_locked (CoprocPoolJob *self);
@@ -314,6 +319,19 @@ typedef struct
 } CoprocProcessFigures;
 
 void            coproc_process_figures_read (CoprocProcessFigures *figures, GPid pid);
+
+/* --- coproc-pool-progress.c: `progress` of an object, ten times a second at most --- */
+
+typedef void (*CoprocPoolProgressFunc) (GObject *object);
+
+/* @tell is called in the calling thread's context, while there is an @object. */
+CoprocPoolProgress *coproc_pool_progress_new (gpointer object, CoprocPoolProgressFunc tell);
+CoprocPoolProgress *coproc_pool_progress_ref (CoprocPoolProgress *self);
+void            coproc_pool_progress_unref (CoprocPoolProgress *self);
+/* No more of it: the object goes away. */
+void            coproc_pool_progress_mute (CoprocPoolProgress *self);
+/* Something has been done, @last: all of it, which is told at once. Any thread */
+void            coproc_pool_progress_note (CoprocPoolProgress *self, gboolean last);
 
 /* --- coproc-pool-events.c: what is told in the pool's context --- */
 

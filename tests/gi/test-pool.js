@@ -79,6 +79,27 @@ test('errors', () => {
     pool.stop(SECOND);
 });
 
+test('progress', () => {
+    const pool = started();
+    let told = null;
+    const operation = pool.map_unordered(numbers(500).map(number), 1);
+    operation.connect('progress', ({n_done, rate, remaining_time}) => {
+        told = [n_done, rate > 0, remaining_time];
+    });
+    until(() => told?.[0] === 500);
+    equal(told, [500, true, 0]);
+    pool.stop(SECOND);
+});
+
+test('broadcast', () => {
+    const pool = started();
+    const operation = pool.broadcast(number(7));
+    const got = [operation.next(null), operation.next(null)];
+    equal(got.map(([reply]) => reply.deepUnpack()), [7, 7]);
+    equal(operation.next(null)[0], null);
+    pool.stop(SECOND);
+});
+
 test('lazy', () => {
     const pool = started();
     let n = 0;

@@ -79,6 +79,15 @@ class Pool(Case):
             got.add((pair[0].unpack(), pair[1]))
         self.assertEqual(got, {(7, 0), (7, 1)})
 
+    def test_progress(self):
+        self.start()
+        told = []
+        operation = self.pool.map_unordered(squares(500), 1)
+        operation.connect("progress", lambda op: told.append((op.props.n_done, op.props.rate, op.props.remaining_time)))
+        until(lambda: told and told[-1][0] == 500)
+        self.assertGreater(told[-1][1], 0)
+        self.assertEqual(told[-1][2], 0)
+
     def test_lazy(self):
         self.start()
         threads, inputs = set(), iter(range(2000))

@@ -788,6 +788,111 @@ test_progress (void)
   stop_pool (pool);
 }
 
+typedef struct
+{
+  guint n_told;
+  guint64 n_done;      /* at each time, not fewer than before */
+  gint64 told_at;
+  guint n_hasty;       /* times that came too soon after the one before, the last one of all excepted */
+  guint n_unknown;     /* times at which the end could not be foreseen */
+} Progress;
+
+static void
+on_operation_progress (CoprocMapOperation *operation, gpointer user_data)
+{
+  Progress *self = user_data;
+  const gint64 now = g_get_monotonic_time ();
+  guint64 n_done, n_total;
+  gint64 remaining;
+  double rate;
+
+  g_object_get (operation, "n-done", &n_done, "n-total", &n_total, "rate", &rate, "remaining-time", &remaining, NULL);
+  g_assert_cmpuint (n_done, >=, self->n_done);
+  g_assert_cmpuint (n_done, <=, n_total);
+  g_assert_cmpfloat (rate, >=, 0);
+  if (n_done == n_total)
+    g_assert_cmpint (remaining, ==, 0);
+  else
+    {
+      self->n_unknown += remaining < 0;
+      self->n_hasty += self->n_told > 0 && now - self->told_at < SECOND / 20;
+    }
+  self->n_done = n_done;
+  self->told_at = now;
+  self->n_told++;
+}
+
+static void
+test_operation_progress (void)
+{
+  enum { N = 300, TASK_US = 3000 };
+  CoprocWorkerPool *pool = new_started_pool (2);
+  GVariant *inputs[N];
+  CoprocMapOperation *operation;
+  Progress progress = { 0 };
+  gint64 begin, elapsed;
+  double rate, later;
+
+  g_test_summary ("An operation tells how far it is, how fast it goes and when it will end");
+
+  for (guint i = 0; i < N; i++)
+    inputs[i] = orders ((gint32) i, "sleep", g_variant_new_int64 (TASK_US), NULL);
+  begin = g_get_monotonic_time ();
+  operation = coproc_worker_pool_map_ordered (pool, inputs, N, 1);
+  g_signal_connect (operation, "progress", G_CALLBACK (on_operation_progress), &progress);
+  coproc_test_until (progress.n_done > N / 2);
+  g_object_get (operation, "rate", &rate, NULL);
+  g_assert_cmpfloat (rate, >, 0);
+  g_assert_cmpfloat (rate, <=, 2.1 * SECOND / TASK_US);
+  coproc_test_until (progress.n_done == N);
+  elapsed = g_get_monotonic_time () - begin;
+
+  g_assert_cmpuint (progress.n_told, >=, 3);
+  g_assert_cmpuint (progress.n_told, <=, (guint) (elapsed / (SECOND / 10)) + 3);
+  g_assert_cmpuint (progress.n_hasty, <=, progress.n_told / 2); /* the context may come late, and once more in time */
+  g_assert_cmpuint (progress.n_unknown, <=, 1);
+  g_object_get (operation, "rate", &rate, NULL);
+  g_assert_cmpfloat (rate, >=, N * (double) SECOND / elapsed / 10);
+  g_assert_cmpfloat (rate, <=, 2.1 * SECOND / TASK_US);
+
+  /* an operation that has ended stays as it is */
+  assert_map (pool, 0, 1000, 0);
+  g_object_get (operation, "rate", &later, NULL);
+  g_assert_true (rate == later);
+  coproc_test_finalize (operation);
+  stop_pool (pool);
+}
+
+static void
+test_lazy_progress (void)
+{
+  CoprocWorkerPool *pool = new_started_pool (2);
+  Generator generator = { .n = 100, .thread = g_thread_self () };
+  CoprocMapOperation *operation = coproc_worker_pool_map_lazy (pool, generate, &generator, NULL, TRUE, 0);
+  Progress progress = { 0 };
+  gint64 remaining;
+
+  g_test_summary ("Nobody knows the end of a lazy map before its last input");
+
+  g_object_set (pool, "max-pending", 10, NULL);
+  g_signal_connect (operation, "progress", G_CALLBACK (on_operation_progress), &progress);
+  g_object_get (operation, "remaining-time", &remaining, NULL);
+  g_assert_cmpint (remaining, ==, -1);
+  for (gint32 i = 0; i < generator.n; i++)
+    {
+      g_variant_unref (coproc_map_operation_next (operation, NULL, NULL, NULL));
+      if (i == generator.n / 2)
+        g_object_get (operation, "remaining-time", &remaining, NULL);
+    }
+  g_assert_cmpint (remaining, ==, -1);
+  g_assert_null (coproc_map_operation_next (operation, NULL, NULL, NULL));
+  g_object_get (operation, "remaining-time", &remaining, NULL);
+  g_assert_cmpint (remaining, ==, 0);
+  coproc_test_until (progress.n_done == 100);
+  coproc_test_finalize (operation);
+  stop_pool (pool);
+}
+
 static gboolean
 square_forever (CoprocMessenger *messenger, GVariant *arguments, gpointer user_data, GError **error)
 {
@@ -849,6 +954,8 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/threads", test_threads);
   coproc_test_add ("/coproc/pool/dropped-running", test_dropped_running);
   coproc_test_add ("/coproc/pool/progress", test_progress);
+  coproc_test_add ("/coproc/pool/operation-progress", test_operation_progress);
+  coproc_test_add ("/coproc/pool/lazy-progress", test_lazy_progress);
   coproc_test_add ("/coproc/pool/function", test_function);
 
   return g_test_run ();

@@ -5,6 +5,7 @@
  */
 #include "coproc-error.h"
 #include "pool/coproc-pool-policy-private.h"
+#include "pool/coproc-pool-rate-private.h"
 #include "pool/coproc-pool-results-private.h"
 #include "worker/coproc-chunk-private.h"
 
@@ -207,6 +208,55 @@ test_share (void)
   g_assert_cmpuint (coproc_pool_share (8, 0, FALSE), ==, 4);
 }
 
+/* --- rate --- */
+
+static void
+test_rate (void)
+{
+  CoprocPoolRate rate;
+  gint64 now = 1000;
+
+  coproc_pool_rate_init (&rate, now);
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now, 0), ==, 0);
+  g_assert_cmpint (coproc_pool_rate_estimate (&rate, now, 0, 10), ==, -1);
+  g_assert_cmpint (coproc_pool_rate_estimate (&rate, now, 0, 0), ==, 0);
+
+  /* at first: all that was done in all the time */
+  now += G_USEC_PER_SEC / 20;
+  coproc_pool_rate_note (&rate, now, 5);
+  g_assert_cmpfloat_with_epsilon (coproc_pool_rate_get (&rate, now, 5), 100, 1e-9);
+  g_assert_cmpint (coproc_pool_rate_estimate (&rate, now, 5, 200), ==, 2 * G_USEC_PER_SEC);
+
+  /* steady: that speed, however often it is noted */
+  for (guint64 n = 6; n <= 5000; n++)
+    {
+      now += G_USEC_PER_SEC / 100;
+      coproc_pool_rate_note (&rate, now, n);
+      g_assert_cmpfloat_with_epsilon (coproc_pool_rate_get (&rate, now, n), 100, 1e-6);
+    }
+
+  /* ten times as fast: believed after some seconds */
+  for (guint64 n = 5001; n <= 25000; n++)
+    {
+      now += G_USEC_PER_SEC / 1000;
+      coproc_pool_rate_note (&rate, now, n);
+    }
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now, 25000), >, 950);
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now, 25000), <, 1000);
+
+  /* stuck: it falls though nothing is noted */
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now + 60 * G_USEC_PER_SEC, 25000), <, 100);
+
+  coproc_pool_rate_finish (&rate, now, 25000);
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now + 60 * G_USEC_PER_SEC, 25000), >, 950);
+  coproc_pool_rate_note (&rate, now + 60 * G_USEC_PER_SEC, 25000);
+  g_assert_cmpfloat (coproc_pool_rate_get (&rate, now + 60 * G_USEC_PER_SEC, 25000), >, 950);
+
+  /* nothing that overflows */
+  coproc_pool_rate_init (&rate, 0);
+  g_assert_cmpint (coproc_pool_rate_estimate (&rate, G_MAXINT64 / 2, 1, G_MAXUINT64), ==, -1);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -217,6 +267,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/coproc/pool-results/order", test_results);
   g_test_add_func ("/coproc/pool-policy/pace", test_pace);
   g_test_add_func ("/coproc/pool-policy/share", test_share);
+  g_test_add_func ("/coproc/pool-rate/estimate", test_rate);
 
   return g_test_run ();
 }
