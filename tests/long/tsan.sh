@@ -48,8 +48,7 @@ reports=$build/tsan-reports
 suppressions=$source_dir/tests/long/tsan.supp
 rm -rf "$reports"
 mkdir -p "$reports"
-# Forked children of the host start threads, which the sanitizer would end them for.
-TSAN_OPTIONS="halt_on_error=0:die_after_fork=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
+TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 export TSAN_OPTIONS
 
 if [ ! -f "$build/tsan/build.ninja" ]; then
