@@ -36,6 +36,9 @@ struct _CoprocPipeTransport
   CoprocTypeWriter *types;
   CoprocOutbox outbox;
   gboolean enlarged;        /* the pipe has been asked to grow */
+  /* (nullable) Room for @size bytes behind all that has been written, to be filled at once: flush() tells of it. NULL:
+   * there is none. Only while the outbox is empty. */
+  guint8 *(*reserve) (CoprocPipeTransport *self, gsize size);
   /* Writes what there is room for, as g_io_channel_write_chars() does; never raises SIGPIPE. */
   GIOStatus (*write) (CoprocPipeTransport *self, gconstpointer data, gsize size, gsize *n_written, GError **error);
 };

@@ -29,6 +29,17 @@
 
 /* --- writing --- */
 
+/* Room for @size more bytes, where they are written from, or where they are read. */
+static guint8 *
+get_room (CoprocPipeTransport *self, gsize size)
+{
+  guint8 *room = NULL;
+
+  if (self->reserve != NULL && self->outbox.size == 0)
+    room = self->reserve (self, size);
+  return room != NULL ? room : coproc_outbox_append (&self->outbox, size);
+}
+
 static void
 append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
 {
@@ -47,9 +58,7 @@ append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
   };
   guint8 *out;
 
-  out = coproc_outbox_append (&self->outbox,
-                              COPROC_FRAME_HEADER_SIZE
-                                  + (by_reference ? 0 : coproc_frame_padded (frame->size)));
+  out = get_room (self, COPROC_FRAME_HEADER_SIZE + (by_reference ? 0 : coproc_frame_padded (frame->size)));
   coproc_frame_header_write (&header, out);
   out += COPROC_FRAME_HEADER_SIZE;
 

@@ -34,7 +34,8 @@ typedef struct
 {
   CoprocRingControl *control; /* shared */
   guint8 *bytes;              /* shared */
-  guint32 n_written;          /* what is published; ours, never read back */
+  guint32 n_written;          /* ours, never read back */
+  guint32 n_published;        /* of them, those that the reader has been told of */
   guint32 n_read;             /* as last seen, checked */
 } CoprocRingWriter;
 
@@ -53,10 +54,17 @@ void     coproc_ring_reader_init     (CoprocRingReader *self, gpointer area);
 
 /* Writes as much of @data as there is room for. Returns: how much; -1: the reader has broken the ring */
 gssize   coproc_ring_writer_write    (CoprocRingWriter *self, gconstpointer data, gsize size);
+/* Room for @size bytes, which the caller fills and then publishes, with all that it has been given before. NULL:
+ * there is not so much in one piece. */
+guint8  *coproc_ring_writer_reserve  (CoprocRingWriter *self, gsize size);
+/* Tells the reader of what is written. Returns: FALSE: it knows already */
+gboolean coproc_ring_writer_publish  (CoprocRingWriter *self);
 /* Whether the reader sleeps, which is true once each time: it must be woken then. After a write. */
 gboolean coproc_ring_writer_take_sleeper (CoprocRingWriter *self);
 /* From now on the reader wakes this side when there is room. Returns: FALSE: there is some already */
 gboolean coproc_ring_writer_sleep    (CoprocRingWriter *self);
+/* Whether nobody has woken this side since. */
+gboolean coproc_ring_writer_sleeps   (CoprocRingWriter *self);
 /* Whether the reader has still something to read. */
 gboolean coproc_ring_writer_is_unread (CoprocRingWriter *self);
 

@@ -24,6 +24,7 @@
 
 #define BELL_SIZE 4096        /* bytes read, or written to fill a pipe, at a time */
 #define MAX_BELLS 256         /* such reads at once: more than any pipe holds */
+#define MAX_FULL 64           /* times that a full ring is met before the pipe is looked at again */
 
 typedef struct
 {
@@ -40,12 +41,14 @@ typedef struct
   int pollers;                /* (atomic) CoprocPoller: who must be told when something comes */
   int expects_bell;           /* (atomic) the writer may have been asked to ring */
   gsize *budget;              /* of the pass */
+  gboolean at_bottom;         /* the latest read has got all that was there */
 
   /* (owner's write lock) */
   CoprocRingWriter out;
   gboolean out_moved;         /* the output goes to the ring once `n_before` is written */
   gsize n_before;             /* bytes of the outbox that still go to the pipe */
   gboolean shrunk;            /* the pipe is as small as it can be */
+  guint n_full;               /* times that the ring was full since the pipe was filled */
 } CoprocRingTransport;
 
 static GIOStatus
@@ -114,6 +117,10 @@ write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n
   n = coproc_ring_writer_write (&self->out, data, size);
   if (G_UNLIKELY (n == 0 && size > 0))
     {
+      /* Who has said that it sleeps has filled the pipe, too; that it was emptied for another reason is rare. */
+      if (coproc_ring_writer_sleeps (&self->out) && ++self->n_full < MAX_FULL)
+        return G_IO_STATUS_AGAIN;
+      self->n_full = 0;
       status = fill_pipe (self, error);
       if (status != G_IO_STATUS_NORMAL)
         return status;
@@ -127,6 +134,28 @@ write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n
     return set_broken (error);
   *n_written = (gsize) n;
   return coproc_ring_writer_take_sleeper (&self->out) ? ring_bell (self, error) : G_IO_STATUS_NORMAL;
+}
+
+static guint8 *
+reserve (CoprocPipeTransport *pipe, gsize size)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) pipe;
+
+  if (!self->out_moved || self->n_before > 0 || pipe->out == NULL)
+    return NULL;
+  return coproc_ring_writer_reserve (&self->out, size);
+}
+
+static CoprocFlushResult
+coproc_ring_transport_flush (CoprocTransportLink *link, GError **error)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+
+  /* what is in the outbox comes behind what was reserved */
+  if (self->pipe.out != NULL && coproc_ring_writer_publish (&self->out)
+      && coproc_ring_writer_take_sleeper (&self->out) && ring_bell (self, error) != G_IO_STATUS_NORMAL)
+    return COPROC_FLUSH_FAILED;
+  return coproc_pipe_transport_flush (link, error);
 }
 
 static void
@@ -251,6 +280,7 @@ read_bytes (CoprocPipeTransport *pipe, gpointer data, gsize size, gsize *n_read,
   if (G_UNLIKELY (n < 0))
     return set_broken (error);
   *n_read = (gsize) n;
+  self->at_bottom = *n_read < size;
   if (*self->budget != COPROC_RECEIVE_ALL)
     *self->budget -= MIN (*self->budget, *n_read);
 
@@ -290,15 +320,18 @@ coproc_ring_transport_receive (CoprocTransportLink *link, gsize *budget, CoprocF
 
   do
     {
-      gsize all = COPROC_RECEIVE_ALL;
+      /* a pass that has seen the bottom looks no further */
+      const gboolean done = self->at_bottom && *budget < COPROC_RECEIVE_BUDGET;
+      gsize all = done ? 0 : COPROC_RECEIVE_ALL;
 
       result = coproc_pipe_transport_receive (link, &all, frame, error);
       if (result != COPROC_RECEIVE_AGAIN)
         return result;
+      self->at_bottom = FALSE;
       if (g_atomic_int_get (&self->pollers) != 0)
         is_empty = expect_bell (self);
       else
-        is_empty = coproc_ring_reader_is_empty (&self->in);
+        is_empty = done || coproc_ring_reader_is_empty (&self->in);
     }
   while (!is_empty && *budget > 0);
 
@@ -374,7 +407,7 @@ static const CoprocTransportOps ring_ops = {
   .declare_type = coproc_pipe_transport_declare_type,
   .queue = coproc_ring_transport_queue,
   .alloc = coproc_ring_transport_alloc,
-  .flush = coproc_pipe_transport_flush,
+  .flush = coproc_ring_transport_flush,
   .probe = coproc_ring_transport_probe,
   .shut_output = coproc_pipe_transport_shut_output,
   .share = coproc_ring_transport_share,
@@ -424,6 +457,7 @@ coproc_ring_transport_new (int                  in_fd,
   self->pipe.link.shared_size = memory->size;
   self->pipe.read = read_bytes;
   self->pipe.write = write_bytes;
+  self->pipe.reserve = reserve;
   self->pipe.move_input = move_input;
   self->memory = coproc_shared_memory_ref (memory);
   self->copies = (flags & COPROC_SHARE_COPIES) != 0;

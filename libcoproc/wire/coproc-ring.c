@@ -43,29 +43,58 @@ look_at_reader (CoprocRingWriter *self, memory_order order)
   return TRUE;
 }
 
+/* How much room there is, for who wants @size. -1: the reader has broken the ring */
+static gssize
+find_room (CoprocRingWriter *self, gsize size)
+{
+  const guint32 room = COPROC_RING_SIZE - (self->n_written - self->n_read);
+
+  if (room >= size)
+    return room;
+  if (!look_at_reader (self, memory_order_acquire))
+    return -1;
+  return COPROC_RING_SIZE - (self->n_written - self->n_read);
+}
+
 gssize
 coproc_ring_writer_write (CoprocRingWriter *self, gconstpointer data, gsize size)
 {
-  guint32 room = COPROC_RING_SIZE - (self->n_written - self->n_read);
+  const gssize room = find_room (self, size);
   guint32 at = self->n_written & MASK;
   guint32 n, first;
 
-  if (room < size)
-    {
-      if (!look_at_reader (self, memory_order_acquire))
-        return -1;
-      room = COPROC_RING_SIZE - (self->n_written - self->n_read);
-    }
-
-  n = (guint32) MIN (room, size);
+  if (room < 0)
+    return -1;
+  n = (guint32) MIN ((gsize) room, size);
   if (n == 0)
     return 0;
   first = MIN (n, COPROC_RING_SIZE - at);
   memcpy (self->bytes + at, data, first);
   memcpy (self->bytes, (const guint8 *) data + first, n - first);
   self->n_written += n;
-  atomic_store (&self->control->n_written, self->n_written);
+  coproc_ring_writer_publish (self);
   return n;
+}
+
+guint8 *
+coproc_ring_writer_reserve (CoprocRingWriter *self, gsize size)
+{
+  const guint32 at = self->n_written & MASK;
+
+  if (size > COPROC_RING_SIZE - at || find_room (self, size) < (gssize) size)
+    return NULL;
+  self->n_written += (guint32) size;
+  return self->bytes + at;
+}
+
+gboolean
+coproc_ring_writer_publish (CoprocRingWriter *self)
+{
+  if (self->n_published == self->n_written)
+    return FALSE;
+  self->n_published = self->n_written;
+  atomic_store (&self->control->n_written, self->n_written);
+  return TRUE;
 }
 
 gboolean
@@ -81,6 +110,12 @@ coproc_ring_writer_sleep (CoprocRingWriter *self)
   atomic_store (&self->control->writer_sleeps, 1);
   /* An index that cannot be is found by the next write. */
   return look_at_reader (self, memory_order_seq_cst) && self->n_written - self->n_read == COPROC_RING_SIZE;
+}
+
+gboolean
+coproc_ring_writer_sleeps (CoprocRingWriter *self)
+{
+  return atomic_load_explicit (&self->control->writer_sleeps, memory_order_relaxed) != 0;
 }
 
 gboolean

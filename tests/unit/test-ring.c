@@ -117,6 +117,41 @@ test_full (void)
   ring_close (&ring);
 }
 
+/* What is filled in place is seen when it is published, and is in one piece. */
+static void
+test_reserve (void)
+{
+  g_autofree guint8 *block = g_malloc0 (SIZE);
+  guint8 *room;
+  Ring ring;
+
+  ring_open (&ring);
+  g_assert_false (coproc_ring_writer_publish (&ring.writer));
+  memset (coproc_ring_writer_reserve (&ring.writer, 3), 1, 3);
+  memset (coproc_ring_writer_reserve (&ring.writer, 5), 2, 5);
+  g_assert_true (coproc_ring_reader_is_empty (&ring.reader));
+  g_assert_true (coproc_ring_writer_publish (&ring.writer));
+  g_assert_false (coproc_ring_writer_publish (&ring.writer));
+  g_assert_cmpint (coproc_ring_writer_write (&ring.writer, "x", 1), ==, 1);
+  g_assert_cmpint (coproc_ring_reader_read (&ring.reader, block, SIZE), ==, 9);
+  g_assert_cmpmem (block, 9, "\1\1\1\2\2\2\2\2x", 9);
+
+  /* around the end there is room, but not in one piece */
+  g_assert_nonnull (coproc_ring_writer_reserve (&ring.writer, SIZE - 9 - 4));
+  g_assert_true (coproc_ring_writer_publish (&ring.writer));
+  g_assert_null (coproc_ring_writer_reserve (&ring.writer, 5));
+  room = coproc_ring_writer_reserve (&ring.writer, 4);
+  g_assert_true (room == ring.area + COPROC_RING_AREA_SIZE - 4);
+  g_assert_true (coproc_ring_writer_reserve (&ring.writer, 9) == ring.area + COPROC_RING_CONTROL_SIZE);
+  g_assert_null (coproc_ring_writer_reserve (&ring.writer, 1));
+  g_assert_true (coproc_ring_writer_publish (&ring.writer));
+  g_assert_cmpint (coproc_ring_reader_read (&ring.reader, block, SIZE), ==, SIZE);
+
+  atomic_store (&ring.control->n_read, 4711 + 2 * SIZE);
+  g_assert_null (coproc_ring_writer_reserve (&ring.writer, SIZE / 2));
+  ring_close (&ring);
+}
+
 static void
 test_sleep (void)
 {
@@ -285,6 +320,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/ring/stream", test_stream);
   g_test_add_func ("/coproc/ring/wrap", test_wrap);
   g_test_add_func ("/coproc/ring/full", test_full);
+  g_test_add_func ("/coproc/ring/reserve", test_reserve);
   g_test_add_func ("/coproc/ring/sleep", test_sleep);
   g_test_add_func ("/coproc/ring/threads", test_threads);
   g_test_add_func ("/coproc/ring/A20/indices", test_a20_indices);
