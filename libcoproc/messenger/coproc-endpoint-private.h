@@ -156,7 +156,7 @@ struct _CoprocEndpoint
   GVariant *peer_hello;          /* (nullable) a{sv} */
   int peer_pid;
   guint spin_time;
-  gint64 emptied_at;             /* when the link was last seen empty by a receive, 0: it was not */
+  guint64 emptied_at;            /* when the link was last seen empty by a receive, in ticks */
   int emptied_news;              /* and how much news of others this process had counted then */
   int own_news;                  /* (atomic) the part of the news that has come in here */
 
