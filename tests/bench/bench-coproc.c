@@ -26,6 +26,7 @@ typedef struct
 static const Measurement measurements[] = {
   { "round-trip-same-core", true, 0, 60000, ping_pong_host, ping_pong_peer },
   { "round-trip-two-cores", false, 0, 12000, ping_pong_host, ping_pong_peer },
+  { "round-trip-two-cores-bytes", false, 0, 12000, bytes_ping_pong_host, bytes_ping_pong_peer },
   { "round-trip-same-core-sleeping", true, 0, 60000, sleeping_host, sleeping_peer },
   { "round-trip-two-cores-sleeping", false, 0, 12000, sleeping_host, sleeping_peer },
   { "call-same-core", true, 0, 60000, call_host, echo_peer },
@@ -40,6 +41,7 @@ static const Measurement measurements[] = {
   { "multiple-to-messages", false, 0, 40, multiple_host, multiple_messages_peer },
   { "multiple-to-available", false, 0, 40, multiple_host, multiple_payload_peer },
   { "in-flight", false, 0, 1000000, in_flight_host, echo_peer },
+  { "in-flight-bytes", false, 0, 1000000, in_flight_bytes_host, bytes_echo_peer },
   { "in-flight-batch", false, 0, 1000000, in_flight_batch_host, answer_peer },
   { "large", false, BENCH_LARGE, 1024, large_host, blocking_peer },
   { "large-64-kib", false, BENCH_LARGE, 16384, large_64_kib_host, blocking_peer },

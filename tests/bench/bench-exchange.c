@@ -5,7 +5,6 @@
  */
 #include "bench-exchange.h"
 
-#define BENCH_ROUND 50000  /* requests in one call: less than may be unanswered */
 #define BENCH_QUEUE 100000 /* messages queued on the priority channel */
 
 void
@@ -18,14 +17,14 @@ bench_check (gboolean ok, GError *error)
     }
 }
 
-static void
-touch_payload (GVariant *payload)
+void
+bench_touch_payload (GVariant *payload)
 {
   bench_touch (g_variant_get_data (payload), g_variant_get_size (payload));
 }
 
-static GVariant *
-new_payload (gsize size)
+GVariant *
+bench_new_payload (gsize size)
 {
   gpointer data = g_malloc0 (size);
 
@@ -33,8 +32,8 @@ new_payload (gsize size)
                                                       g_free, data));
 }
 
-static void
-send_small (CoprocMessenger *messenger)
+void
+bench_send_small (CoprocMessenger *messenger)
 {
   static const guint8 message[BENCH_SMALL];
   GError *error = NULL;
@@ -45,8 +44,8 @@ send_small (CoprocMessenger *messenger)
 
 /* --- receivers, in the forms that the interface has --- */
 
-static void
-drain_blocking (CoprocMessenger *messenger, const char *channel, long count)
+void
+bench_drain_blocking (CoprocMessenger *messenger, const char *channel, long count)
 {
   for (long i = 0; i < count; i++)
     {
@@ -55,30 +54,30 @@ drain_blocking (CoprocMessenger *messenger, const char *channel, long count)
           = coproc_messenger_receive_blocking (messenger, channel, NULL, &error);
 
       bench_check (payload != NULL, error);
-      touch_payload (payload);
+      bench_touch_payload (payload);
     }
 }
 
 /* Without a GVariant for each message. */
-static void
-drain_bytes (CoprocMessenger *messenger, const char *channel, long count)
+void
+bench_drain_bytes (CoprocMessenger *messenger, const char *channel, long count)
 {
   for (long i = 0; i < count; i++)
     {
       GError *error = NULL;
       g_autoptr (CoprocMessage) message
           = coproc_messenger_receive_message (messenger, channel, -1, NULL, &error);
-      gconstpointer data;
+      const guint8 *data;
       gsize size;
 
       bench_check (message != NULL, error);
-      data = g_bytes_get_data (coproc_message_get_bytes (message), &size);
+      data = coproc_message_get_data (message, &size);
       bench_touch (data, size);
     }
 }
 
-static void
-drain_available (CoprocMessenger *messenger, const char *channel, long count)
+void
+bench_drain_available (CoprocMessenger *messenger, const char *channel, long count)
 {
   while (count > 0)
     {
@@ -91,7 +90,7 @@ drain_available (CoprocMessenger *messenger, const char *channel, long count)
       bench_check (payloads != NULL, error);
       for (gsize i = 0; i < n_payloads; i++)
         {
-          touch_payload (payloads[i]);
+          bench_touch_payload (payloads[i]);
           g_variant_unref (payloads[i]);
         }
       g_free (payloads);
@@ -99,9 +98,8 @@ drain_available (CoprocMessenger *messenger, const char *channel, long count)
     }
 }
 
-/* As many as are there at a time, as messages. */
-static CoprocMessage **
-take_messages (CoprocMessenger *messenger, const char *channel, gsize *n)
+CoprocMessage **
+bench_take_messages (CoprocMessenger *messenger, const char *channel, gsize *n)
 {
   GError *error = NULL;
   CoprocMessage **messages = coproc_messenger_receive_messages (messenger, channel, 0, -1, NULL, n, &error);
@@ -117,13 +115,13 @@ take_messages (CoprocMessenger *messenger, const char *channel, gsize *n)
   return messages;
 }
 
-static void
-drain_messages (CoprocMessenger *messenger, const char *channel, long count)
+void
+bench_drain_messages (CoprocMessenger *messenger, const char *channel, long count)
 {
   while (count > 0)
     {
       gsize n;
-      g_autofree CoprocMessage **messages = take_messages (messenger, channel, &n);
+      g_autofree CoprocMessage **messages = bench_take_messages (messenger, channel, &n);
 
       for (gsize i = 0; i < n; i++)
         coproc_message_unref (messages[i]);
@@ -140,8 +138,8 @@ ping_pong_host (CoprocMessenger *messenger, long count)
 
   for (long i = 0; i < count; i++)
     {
-      send_small (messenger);
-      drain_blocking (messenger, NULL, 1);
+      bench_send_small (messenger);
+      bench_drain_blocking (messenger, NULL, 1);
     }
   return (bench_now () - start) * 1e6 / (double) count;
 }
@@ -151,8 +149,32 @@ ping_pong_peer (CoprocMessenger *messenger, long count)
 {
   for (long i = 0; i < count; i++)
     {
-      drain_blocking (messenger, NULL, 1);
-      send_small (messenger);
+      bench_drain_blocking (messenger, NULL, 1);
+      bench_send_small (messenger);
+    }
+}
+
+/* The same without a GVariant. */
+double
+bytes_ping_pong_host (CoprocMessenger *messenger, long count)
+{
+  double start = bench_now ();
+
+  for (long i = 0; i < count; i++)
+    {
+      bench_send_small (messenger);
+      bench_drain_bytes (messenger, NULL, 1);
+    }
+  return (bench_now () - start) * 1e6 / (double) count;
+}
+
+void
+bytes_ping_pong_peer (CoprocMessenger *messenger, long count)
+{
+  for (long i = 0; i < count; i++)
+    {
+      bench_drain_bytes (messenger, NULL, 1);
+      bench_send_small (messenger);
     }
 }
 
@@ -174,7 +196,7 @@ sleeping_peer (CoprocMessenger *messenger, long count)
 double
 call_host (CoprocMessenger *messenger, long count)
 {
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  g_autoptr (GVariant) payload = bench_new_payload (BENCH_SMALL);
   double start = bench_now ();
 
   for (long i = 0; i < count; i++)
@@ -184,7 +206,7 @@ call_host (CoprocMessenger *messenger, long count)
           = coproc_messenger_call (messenger, payload, NULL, -1, NULL, &error);
 
       bench_check (answer != NULL, error);
-      touch_payload (answer);
+      bench_touch_payload (answer);
     }
   return (bench_now () - start) * 1e6 / (double) count;
 }
@@ -201,7 +223,7 @@ echo_peer (CoprocMessenger *messenger, long count)
 
       bench_check (message != NULL, error);
       payload = coproc_message_get_payload (message);
-      touch_payload (payload);
+      bench_touch_payload (payload);
       bench_check (coproc_messenger_reply (messenger, message, payload, &error), error);
     }
 }
@@ -211,7 +233,7 @@ echo_peer (CoprocMessenger *messenger, long count)
 static double
 await_done (CoprocMessenger *messenger, double start, double amount)
 {
-  drain_blocking (messenger, NULL, 1);
+  bench_drain_blocking (messenger, NULL, 1);
   return amount / (bench_now () - start);
 }
 
@@ -221,7 +243,7 @@ send_bytes_host (CoprocMessenger *messenger, long count)
   double start = bench_now ();
 
   for (long i = 0; i < count; i++)
-    send_small (messenger);
+    bench_send_small (messenger);
   return await_done (messenger, start, (double) count);
 }
 
@@ -242,7 +264,7 @@ norequest_host (CoprocMessenger *messenger, GVariant *payload, long count)
 double
 send_variant_host (CoprocMessenger *messenger, long count)
 {
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  g_autoptr (GVariant) payload = bench_new_payload (BENCH_SMALL);
 
   return norequest_host (messenger, payload, count);
 }
@@ -250,7 +272,7 @@ send_variant_host (CoprocMessenger *messenger, long count)
 double
 large_host (CoprocMessenger *messenger, long count)
 {
-  g_autoptr (GVariant) payload = new_payload (BENCH_LARGE);
+  g_autoptr (GVariant) payload = bench_new_payload (BENCH_LARGE);
 
   return norequest_host (messenger, payload, count) * BENCH_LARGE / (1 << 20);
 }
@@ -260,7 +282,7 @@ large_host (CoprocMessenger *messenger, long count)
 static double
 copied_host (CoprocMessenger *messenger, long count, gsize size)
 {
-  g_autoptr (GVariant) payload = new_payload (size);
+  g_autoptr (GVariant) payload = bench_new_payload (size);
 
   return norequest_host (messenger, payload, count) * (double) size / (1 << 20);
 }
@@ -326,208 +348,35 @@ first_byte_peer (CoprocMessenger *messenger, long count)
       bench_check (message != NULL, error);
       bench_touch (g_bytes_get_data (coproc_message_get_bytes (message), NULL), 1);
     }
-  send_small (messenger);
+  bench_send_small (messenger);
 }
 
 void
 blocking_peer (CoprocMessenger *messenger, long count)
 {
-  drain_blocking (messenger, NULL, count);
-  send_small (messenger);
+  bench_drain_blocking (messenger, NULL, count);
+  bench_send_small (messenger);
 }
 
 void
 bytes_peer (CoprocMessenger *messenger, long count)
 {
-  drain_bytes (messenger, NULL, count);
-  send_small (messenger);
+  bench_drain_bytes (messenger, NULL, count);
+  bench_send_small (messenger);
 }
 
 void
 messages_peer (CoprocMessenger *messenger, long count)
 {
-  drain_messages (messenger, NULL, count);
-  send_small (messenger);
+  bench_drain_messages (messenger, NULL, count);
+  bench_send_small (messenger);
 }
 
 void
 available_peer (CoprocMessenger *messenger, long count)
 {
-  drain_available (messenger, NULL, count);
-  send_small (messenger);
-}
-
-/* --- many requests in one call; count is that of rounds; the answers come when the clock stands --- */
-
-double
-multiple_host (CoprocMessenger *messenger, long count)
-{
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
-  g_autofree GVariant **payloads = g_new (GVariant *, BENCH_ROUND);
-  double taken = 0;
-
-  for (gsize i = 0; i < BENCH_ROUND; i++)
-    payloads[i] = payload;
-  for (long round = 0; round < count; round++)
-    {
-      GError *error = NULL;
-      double start = bench_now ();
-      GVariant *item;
-
-      bench_check (coproc_messenger_send_request_multiple (messenger, payloads, BENCH_ROUND, "work",
-                                                     &error),
-             error);
-      drain_blocking (messenger, NULL, 1);
-      taken += bench_now () - start;
-      send_small (messenger);
-      while ((item = coproc_messenger_receive_remaining (messenger, "work", NULL, &error)) != NULL)
-        g_variant_unref (item);
-      bench_check (error == NULL, error);
-    }
-  return (double) count * BENCH_ROUND / taken;
-}
-
-/* Takes one round of requests with @take, tells the host, and answers. */
-static void
-serve_rounds (CoprocMessenger *messenger, long count, void (*take) (CoprocMessenger *messenger))
-{
-  g_autoptr (GVariant) answer = new_payload (1);
-
-  for (long round = 0; round < count; round++)
-    {
-      GError *error = NULL;
-
-      take (messenger);
-      send_small (messenger);
-      drain_blocking (messenger, NULL, 1);
-      for (long i = 0; i < BENCH_ROUND; i++)
-        bench_check (coproc_messenger_send_reply (messenger, answer, "work", &error), error);
-    }
-}
-
-static void
-take_payloads (CoprocMessenger *messenger)
-{
-  drain_available (messenger, "work", BENCH_ROUND);
-}
-
-static void
-take_bytes (CoprocMessenger *messenger)
-{
-  drain_bytes (messenger, "work", BENCH_ROUND);
-}
-
-static void
-take_batches (CoprocMessenger *messenger)
-{
-  drain_messages (messenger, "work", BENCH_ROUND);
-}
-
-void
-multiple_messages_peer (CoprocMessenger *messenger, long count)
-{
-  serve_rounds (messenger, count, take_batches);
-}
-
-void
-multiple_payload_peer (CoprocMessenger *messenger, long count)
-{
-  serve_rounds (messenger, count, take_payloads);
-}
-
-void
-multiple_bytes_peer (CoprocMessenger *messenger, long count)
-{
-  serve_rounds (messenger, count, take_bytes);
-}
-
-/* --- a window of requests in flight --- */
-
-static void
-send_request (CoprocMessenger *messenger, GVariant *payload)
-{
-  GError *error = NULL;
-
-  bench_check (coproc_messenger_send_request (messenger, payload, NULL, &error), error);
-}
-
-double
-in_flight_host (CoprocMessenger *messenger, long count)
-{
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
-  long sent = 0;
-  double start = bench_now ();
-
-  for (; sent < BENCH_WINDOW && sent < count; sent++)
-    send_request (messenger, payload);
-  for (long answered = 0; answered < count; answered++)
-    {
-      GError *error = NULL;
-      g_autoptr (GVariant) answer
-          = coproc_messenger_receive_remaining (messenger, NULL, NULL, &error);
-
-      bench_check (answer != NULL, error);
-      touch_payload (answer);
-      if (sent < count)
-        {
-          send_request (messenger, payload);
-          sent++;
-        }
-    }
-  return (double) count / (bench_now () - start);
-}
-
-/* As many requests in one call as answers have come. */
-double
-in_flight_batch_host (CoprocMessenger *messenger, long count)
-{
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
-  GVariant *payloads[BENCH_WINDOW];
-  long n = MIN (BENCH_WINDOW, count), sent = 0, answered = 0;
-  double start = bench_now ();
-
-  for (gsize i = 0; i < BENCH_WINDOW; i++)
-    payloads[i] = payload;
-  while (answered < count)
-    {
-      GError *error = NULL;
-      CoprocMessage **answers;
-      gsize n_answers;
-
-      n = MIN (n, count - sent);
-      bench_check (coproc_messenger_send_request_multiple (messenger, payloads, (gsize) n, NULL, &error),
-                   error);
-      sent += n;
-      answers = take_messages (messenger, NULL, &n_answers);
-      for (gsize i = 0; i < n_answers; i++)
-        coproc_message_unref (answers[i]);
-      g_free (answers);
-      n = (long) n_answers;
-      answered += n;
-    }
-  return (double) count / (bench_now () - start);
-}
-
-/* Takes the requests that are there and answers them in one call. */
-void
-answer_peer (CoprocMessenger *messenger, long count)
-{
-  g_autoptr (GVariant) answer = new_payload (BENCH_SMALL);
-  GVariant *answers[BENCH_WINDOW];
-
-  for (gsize i = 0; i < BENCH_WINDOW; i++)
-    answers[i] = answer;
-  while (count > 0)
-    {
-      GError *error = NULL;
-      gsize n;
-      g_autofree CoprocMessage **requests = take_messages (messenger, NULL, &n);
-
-      bench_check (coproc_messenger_reply_multiple (messenger, requests, n, answers, n, &error), error);
-      for (gsize i = 0; i < n; i++)
-        coproc_message_unref (requests[i]);
-      count -= (long) n;
-    }
+  bench_drain_available (messenger, NULL, count);
+  bench_send_small (messenger);
 }
 
 /* --- priorities: the peer fills the queue, then the clock runs for the receives; count is that of
@@ -540,7 +389,7 @@ priority_host (CoprocMessenger *messenger, long count)
   double last = -1;
 
   g_object_set (messenger, "max-queued-messages", (guint) BENCH_QUEUE + 1, NULL);
-  send_small (messenger);
+  bench_send_small (messenger);
   while (coproc_messenger_available (messenger, "queue", NULL) < BENCH_QUEUE)
     sched_yield ();
   start = bench_now ();
@@ -565,10 +414,10 @@ priority_host (CoprocMessenger *messenger, long count)
 void
 priority_peer (CoprocMessenger *messenger, long count)
 {
-  g_autoptr (GVariant) payload = new_payload (BENCH_SMALL);
+  g_autoptr (GVariant) payload = bench_new_payload (BENCH_SMALL);
   guint64 state = 1;
 
-  drain_blocking (messenger, NULL, 1);
+  bench_drain_blocking (messenger, NULL, 1);
   for (long i = 0; i < BENCH_QUEUE; i++)
     {
       g_autoptr (CoprocMessage) message = NULL;
