@@ -172,7 +172,8 @@ install_limits (void)
    * Since: 1.0
    */
   props[PROP_MAX_MESSAGE_SIZE] = g_param_spec_uint64 ("max-message-size", NULL, NULL, 1,
-                                                      COPROC_MAX_PAYLOAD_SIZE, 16u << 20, flags);
+                                                      COPROC_MAX_PAYLOAD_SIZE, COPROC_DEFAULT_MAX_MESSAGE_SIZE,
+                                                      flags);
   /**
    * CoprocMessenger:max-variant-size:
    *

@@ -19,10 +19,12 @@ typedef struct
   guint32 max_channels;        /* channels that the peer may open */
 } CoprocLimits;
 
+#define COPROC_DEFAULT_MAX_MESSAGE_SIZE (16u << 20)
+
 #define COPROC_DEFAULT_LIMITS                                                                     \
   {                                                                                               \
-    .max_message_size = 16u << 20, .max_variant_size = 1u << 20, .max_queued_bytes = 64u << 20,   \
-    .max_queued_messages = 65536, .max_channels = 1024,                                           \
+    .max_message_size = COPROC_DEFAULT_MAX_MESSAGE_SIZE, .max_variant_size = 1u << 20,             \
+    .max_queued_bytes = 64u << 20, .max_queued_messages = 65536, .max_channels = 1024,            \
   }
 
 #define COPROC_MAX_PAYLOAD_SIZE (G_GUINT64_CONSTANT (1) << 30) /* no setting goes beyond it */

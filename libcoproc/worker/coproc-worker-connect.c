@@ -24,6 +24,7 @@
 #include "coproc-error.h"
 #include "messenger/coproc-messenger-private.h"
 #include "wire/coproc-io-private.h"
+#include "wire/coproc-limits-private.h"
 #include "wire/coproc-unix-private.h"
 #include "worker/coproc-offspring-private.h"
 #include "worker/coproc-rlimits-private.h"
@@ -219,6 +220,17 @@ get_arguments (GVariant *hello, GVariant **arguments, GError **error)
   return TRUE;
 }
 
+/* A worker takes what its host would take. */
+static void
+take_limit (CoprocMessenger *messenger, GVariant *hello)
+{
+  guint64 own, max;
+
+  g_object_get (messenger, "max-message-size", &own, NULL);
+  if (g_variant_lookup (hello, "max-message-size", "t", &max) && max > own)
+    g_object_set (messenger, "max-message-size", MIN (max, COPROC_MAX_PAYLOAD_SIZE), NULL);
+}
+
 /* What the greeting asks of this process. */
 static gboolean
 heed_greeting (CoprocMessenger *messenger, GVariant *hello, gboolean on_stdio, GError **error)
@@ -244,6 +256,7 @@ coproc_worker_await_greeting (CoprocMessenger        *messenger,
   *arguments = NULL;
   if (hello == NULL)
     return FALSE;
+  take_limit (messenger, hello);
   if ((fds == NULL || heed_greeting (messenger, hello, fds->on_stdio, &local_error))
       && get_arguments (hello, arguments, &local_error))
     return TRUE;

@@ -36,6 +36,7 @@ struct _CoprocWorkerResource
   gint64 start_timeout_us;
   CoprocTransport transport;
   gboolean copied_payloads;
+  guint64 max_message_size;
   char **environment;            /* (nullable) */
   char *working_directory;       /* (nullable) */
   CoprocLauncher *launcher;      /* (nullable) (owned) */

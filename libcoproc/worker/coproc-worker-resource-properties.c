@@ -5,6 +5,7 @@
  */
 #include "worker/coproc-worker-resource-private.h"
 
+#include "wire/coproc-limits-private.h"
 #include "worker/coproc-rlimits-private.h"
 
 typedef enum
@@ -21,6 +22,7 @@ typedef enum
   PROP_START_TIMEOUT,
   PROP_TRANSPORT,
   PROP_COPIED_PAYLOADS,
+  PROP_MAX_MESSAGE_SIZE,
   PROP_ENVIRONMENT,
   PROP_WORKING_DIRECTORY,
   PROP_STDERR_MODE,
@@ -92,6 +94,9 @@ coproc_worker_resource_get_property (GObject *object,
       break;
     case PROP_COPIED_PAYLOADS:
       g_value_set_boolean (value, self->copied_payloads);
+      break;
+    case PROP_MAX_MESSAGE_SIZE:
+      g_value_set_uint64 (value, self->max_message_size);
       break;
     case PROP_ENVIRONMENT:
       g_value_set_boxed (value, self->environment);
@@ -234,6 +239,9 @@ coproc_worker_resource_set_property (GObject *object,
       break;
     case PROP_COPIED_PAYLOADS:
       changed = TAKE_IF_DIFFERENT (self->copied_payloads, g_value_get_boolean (value));
+      break;
+    case PROP_MAX_MESSAGE_SIZE:
+      changed = TAKE_IF_DIFFERENT (self->max_message_size, g_value_get_uint64 (value));
       break;
     case PROP_ENVIRONMENT:
       changed = take_environment (self, g_value_get_boxed (value));
@@ -396,6 +404,16 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
    * Since: 1.0
    */
   props[PROP_COPIED_PAYLOADS] = g_param_spec_boolean ("copied-payloads", NULL, NULL, FALSE, settable);
+  /**
+   * CoprocWorkerResource:max-message-size:
+   *
+   * The most bytes of a raw (`ay`) payload that the host, and with it the worker, accepts from the first message on:
+   * what [property@Coproc.Messenger:max-message-size] is at the start.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_MESSAGE_SIZE] = g_param_spec_uint64 ("max-message-size", NULL, NULL, 1, COPROC_MAX_PAYLOAD_SIZE,
+                                                      COPROC_DEFAULT_MAX_MESSAGE_SIZE, settable);
   /**
    * CoprocWorkerResource:environment:
    *

@@ -80,6 +80,7 @@ setup_new_locked (CoprocWorkerResource *self, GVariant *arguments)
   setup->working_directory = g_strdup (self->working_directory);
   setup->transport = self->transport;
   setup->copied_payloads = self->copied_payloads;
+  setup->max_message_size = self->max_message_size;
   setup->stderr_mode = self->stderr_mode;
   setup->inherit_stdout = self->inherit_stdout;
   setup->grace_us = self->grace_us;

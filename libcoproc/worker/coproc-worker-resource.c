@@ -6,6 +6,7 @@
 #include "worker/coproc-worker-resource-private.h"
 
 #include "messenger/coproc-priority-messenger.h"
+#include "wire/coproc-limits-private.h"
 
 /**
  * CoprocWorkerResource:
@@ -172,6 +173,7 @@ coproc_worker_resource_init (CoprocWorkerResource *self)
   self->heartbeat_us = COPROC_DEFAULT_HEARTBEAT_US;
   self->ping_us = self->hang_us = -1;
   self->transport = COPROC_TRANSPORT_AUTO;
+  self->max_message_size = COPROC_DEFAULT_MAX_MESSAGE_SIZE;
   self->stderr_mode = COPROC_STDERR_MODE_INHERIT;
 }
 

@@ -304,6 +304,7 @@ greet (CoprocWorkerRun *self, GCancellable *cancellable, GError **error)
   if (self->heartbeat_us > 0)
     g_variant_dict_insert (&extra, "heartbeat", "t", (guint64) self->heartbeat_us);
 
+  g_object_set (self->messenger, "max-message-size", setup->max_message_size, NULL);
   /* Where the worker is gone before it could be greeted, the reason is still to come. */
   if (!coproc_messenger_send_hello (self->messenger, g_variant_dict_end (&extra), &local_error)
       && (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE)

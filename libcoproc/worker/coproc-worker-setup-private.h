@@ -37,6 +37,7 @@ typedef struct
   char *working_directory;         /* (nullable) the host's */
   CoprocTransport transport;       /* of processes */
   gboolean copied_payloads;
+  guint64 max_message_size;        /* that both ends take */
   CoprocStderrMode stderr_mode;
   gboolean inherit_stdout;
   gint64 grace_us;                 /* for the ends that nobody asked for */

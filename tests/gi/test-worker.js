@@ -235,6 +235,19 @@ test('messenger-signals', () => {
     worker.stop(SECOND);
 });
 
+test('max-message-size', () => {
+    const size = 20 << 20;
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.max_message_size = size;
+    worker.start(null, null);
+    const messenger = worker.get_messenger();
+    equal(messenger.max_message_size, size);
+    messenger.send_bytes(new Uint8Array(size), null);
+    equal(messenger.receive_message(null, -1, null).get_bytes().get_size(), size);
+    fails(Coproc.Error.TOO_LARGE, () => messenger.send_bytes(new Uint8Array(size + 1), null));
+    worker.stop(SECOND);
+});
+
 test('messenger-type', () => {
     const Mine = GObject.registerClass(class MineWorker extends Coproc.Messenger {
         vfunc_get_priority(payload) {

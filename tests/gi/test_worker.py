@@ -317,6 +317,17 @@ class Worker(Case):
         until(lambda: len(seen) == 3)
         self.assertEqual(seen, [True] * 3)
 
+    def test_max_message_size(self):
+        worker = Coproc.WorkerResource.new("echo", "echo")
+        worker.props.max_message_size = 20 << 20
+        worker.start(None, None)
+        messenger = worker.get_messenger()
+        self.assertEqual(messenger.props.max_message_size, 20 << 20)
+        self.assertTrue(messenger.send_bytes(bytes(20 << 20), None))
+        self.assertEqual(messenger.receive_message(None, -1, None).get_bytes().get_size(), 20 << 20)
+        self.assertFails(Coproc.Error.TOO_LARGE, messenger.send_bytes, bytes((20 << 20) + 1), None)
+        worker.stop(SECOND)
+
     def test_messenger_type(self):
         self.worker.props.messenger_type = Coproc.MultiMessenger
         self.assertIsInstance(self.start(), Coproc.MultiMessenger)

@@ -331,8 +331,56 @@ test_w14_start_cost (void)
   g_assert_cmpint (best, <, coproc_fault_limit (9300));
 }
 
+/* Sends @size bytes there and back as the first message; *reply_size is 0 when it is refused. */
+static void
+echo_bytes (gsize max, gsize size, gsize *reply_size, GError **error)
+{
+  CoprocWorkerResource *worker = new_worker ("clean");
+  g_autofree char *data = g_malloc0 (size);
+  g_autoptr (GVariant) reply = NULL;
+
+  *reply_size = 0;
+  if (max > 0)
+    g_object_set (worker, "max-message-size", (guint64) max, NULL);
+  start_worker (worker, NULL);
+  reply = coproc_messenger_call (coproc_worker_resource_get_messenger (worker),
+                                 g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, data, size, 1), NULL,
+                                 60 * G_USEC_PER_SEC, NULL, error);
+  if (reply != NULL)
+    *reply_size = g_variant_get_size (reply);
+  assert_stop (worker, 10 * SECOND);
+  coproc_test_finalize (worker);
+}
+
+static void
+test_max_message_size (void)
+{
+  const gsize limit = 16u << 20, wider = 20u << 20;
+  GError *error = NULL;
+  gsize size;
+
+  g_test_summary ("Both ends take what the worker was told to take, from the first message on");
+
+  echo_bytes (0, limit, &size, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (size, ==, limit);
+  echo_bytes (0, limit + 1, &size, &error);
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE);
+  g_clear_error (&error);
+  echo_bytes (wider, wider - 1, &size, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (size, ==, wider - 1);
+  echo_bytes (wider, wider, &size, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (size, ==, wider);
+  echo_bytes (wider, wider + 1, &size, &error);
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TOO_LARGE);
+  g_clear_error (&error);
+}
+
 static const Scenario scenarios[] = {
   { "/coproc/worker/lifecycle", test_lifecycle },
+  { "/coproc/worker/max-message-size", test_max_message_size },
   { "/coproc/worker/w1-clean-up", test_w1_clean_up },
   { "/coproc/worker/w2-stop-waits", test_w2_stop_waits },
   { "/coproc/worker/w3-join-keeps-replies", test_w3_join_keeps_replies },
