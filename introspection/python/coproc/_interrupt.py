@@ -25,7 +25,8 @@ def _run_handlers():
         except GeneratorExit:
             return
         except BaseException as error:
-            raised.append(error)
+            # Without this frame: who clears the frames of a traceback would end the generator.
+            raised.append(error.with_traceback(error.__traceback__.tb_next))
             ended = True
 
 
