@@ -4,11 +4,12 @@
 
 import itertools
 import os
+import signal
 import sys
 import threading
 import time
 
-from dropin import Case, coproc, main, until
+from dropin import Case, coproc, main, open_fds, until
 
 
 def square(x):
@@ -18,6 +19,11 @@ def square(x):
 def nap(seconds):
     time.sleep(seconds)
     return seconds
+
+
+def nap_and_tell(seconds):
+    time.sleep(seconds)
+    return os.getpid()
 
 
 class OwnError(Exception):
@@ -34,6 +40,27 @@ def die_at_three(x):
     if x == 3:
         os._exit(5)
     return x
+
+
+class Burden:
+    """Counts how often it is sent, and how often it is made where it has come to."""
+
+    n_sent = 0
+    n_made = 0
+
+    def __reduce__(self):
+        self.n_sent += 1
+        return make_burden, ()
+
+
+def make_burden():
+    Burden.n_made += 1
+    return Burden()
+
+
+class Late:
+    def __init__(self, value):
+        self.value = value
 
 
 class Squarer(coproc.BaseWorkerProcess):
@@ -127,6 +154,50 @@ class Pools(Case):
             self.pool.map(lambda x: sys.exit(3), [1])
         self.assertIsInstance(caught.exception.__cause__, SystemExit)
 
+    def test_what_a_function_needs_is_sent_once(self):
+        burden = Burden()
+        counts = self.pool.map(lambda x: burden.n_made, range(200), chunksize=1)
+        self.assertEqual((burden.n_sent, set(counts)), (1, {1}))
+
+    def test_definitions_on_the_way(self):
+        """What the input needs is met when the map has begun; whoever comes later is told, too."""
+        def items():
+            yield 1
+            yield Late(2)
+
+        for _ in range(2):
+            self.assertEqual(self.pool.map(lambda x: getattr(x, "value", x), items(), chunksize=1), [1, 2])
+            with self.assertRaises(coproc.WorkerDiedError):
+                self.pool.map(lambda x: os._exit(x), [5])
+
+    def test_large(self):
+        data = bytes(20 << 20)
+        for result in self.pool.map_unordered(lambda x: x[1:], [data] * 4, chunksize=1):
+            self.assertEqual(len(result), len(data) - 1)
+
+    def test_descriptors(self):
+        self.pool.map(square, [1])
+        before = open_fds()
+        for i in range(20):
+            self.pool.map(lambda x: x + i, [1, 2])
+            next(self.pool.map_unordered(square, range(10)))
+        until(lambda: open_fds() <= before)
+
+    def test_interrupt(self):
+        class Stop(Exception):
+            pass
+
+        def stop(*_):
+            raise Stop
+
+        old = signal.signal(signal.SIGALRM, stop)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            self.assertRaises(Stop, self.pool.map, nap, [2] * 3, 1)
+        finally:
+            signal.signal(signal.SIGALRM, old)
+        self.assertEqual(self.pool.map(square, range(4)), [0, 1, 4, 9])
+
     def test_two_at_a_time(self):
         first = self.pool.map_unordered(square, range(20), chunksize=1)
         second = self.pool.map_unordered(str, range(20), chunksize=1)
@@ -188,10 +259,12 @@ class Pools(Case):
 
     def test_L6_between_maps(self):
         """One that is gone is replaced, and a map that goes on beside it is not disturbed, or told."""
-        beside = self.pool.map_unordered(nap, [0.01] * 200, chunksize=1)
-        next(beside)
-        self.pool.workers[0].proc.kill()
-        until(lambda: not self.pool.workers[0].is_alive())
+        until(lambda: all(worker.is_alive() for worker in self.pool))  # one may have ended just now
+        beside = self.pool.map_unordered(nap_and_tell, [0.05] + [0.5] * 8, chunksize=1)
+        free = next(beside)  # the other ones are at work
+        process = next(worker.proc for worker in self.pool if worker.pid != free)
+        process.kill()
+        until(lambda: not process.is_alive())
         self.assertEqual(self.pool.map(square, range(30)), [x * x for x in range(30)])
         self.assertTrue(self.pool.is_alive())
         with self.assertRaisesRegex(coproc.WorkerDiedError, "^items? [0-9]+"):

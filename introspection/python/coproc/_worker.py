@@ -8,6 +8,7 @@ import pickle
 import sys
 import time
 
+from . import _process
 from . import messenger as _messenger
 from ._library import Coproc, GLib, pack_exception
 from .exceptions import MessengerClosedError, ResourceRequestedClose
@@ -28,14 +29,16 @@ def own_messenger():
 def main():
     """Ends the process."""
     by_priority = sys.argv[1:2] == ["priority"]
-    raw, _ = Coproc.worker_connect(Coproc.PriorityMessenger if by_priority else Coproc.MultiMessenger)
+    kind = Coproc.PriorityMessenger if by_priority else Coproc.MultiMessenger
+    raw, arguments = Coproc.worker_connect(kind)
     for name in ("sys", "coproc"):  # what started this; the script's own come in their place
         vars(sys.modules["__main__"]).pop(name, None)
+    of_pool = _process.unpack_argument(arguments)
     try:
-        work = _prepare(raw)
+        work = _prepare(raw) if of_pool is None else _prepare_for_pool(raw, of_pool)
     except ResourceRequestedClose:
         work = None
-    if work is not None and by_priority:
+    if work is not None and by_priority and of_pool is None:
         time.sleep(_HEAD_START)
     code = 0 if work is None else _run(work)
     _raw.close(raw)
@@ -47,7 +50,6 @@ def _prepare(raw):
     global _end
 
     _end = _messenger.MultiMessenger._adopt_worker(raw)
-    _raw.send_bytes(raw, b"", _messenger.START)  # what this end takes has been told before it
     request = _end._call(_messenger._receive_message, _messenger.START, -1, None)
     try:
         argv, messenger_type, work = _end._codec.loads(Coproc.Message.get_data(request))
@@ -59,6 +61,15 @@ def _prepare(raw):
         return None
     _raw.reply(raw, request, GLib.Variant("()", ()))
     return target if keywords is None else lambda: target(_end, **keywords)
+
+
+def _prepare_for_pool(raw, data):
+    from . import _pool_worker
+
+    global _end
+
+    _end, sys.argv[:], work = _pool_worker.prepare(raw, data)
+    return work
 
 
 def _run(work):

@@ -31,7 +31,7 @@ _INFINITY = float("inf")
 _WITHOUT_PRIORITY = frozenset((bool, bytes, dict, float, int, list, set, str, tuple, type(None)))
 
 _LARGE = 65536  # bytes; from here on a copy costs more than a call through ctypes
-_MAX_MESSAGE_SIZE = 1 << 30
+MAX_MESSAGE_SIZE = 1 << 30
 _MAX_CHANNELS = 1 << 16
 
 DEFINITIONS = _channels.PRIVATE + "definitions"
@@ -89,7 +89,7 @@ class MultiMessenger:
         self._held = {}  # name -> messages that have left the queue, and are still to be received
         self._postponed = collections.deque()  # exceptions that the next receive call raises
         self._has_definitions = False
-        raw.set_property("max-message-size", _MAX_MESSAGE_SIZE)
+        raw.set_property("max-message-size", MAX_MESSAGE_SIZE)
         raw.set_property("max-channels", _MAX_CHANNELS)
 
     def __reduce__(self):

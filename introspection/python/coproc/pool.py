@@ -1,119 +1,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Functions applied to many items by several workers."""
+"""Functions applied to many items by several workers: the library's pool, and Python's functions in it."""
 
 import itertools
 import pickle
-import time
+import sys
 
-from . import _library
-from ._crew import Crew, Member, Operation
-from ._team import Team, for_each
-from .exceptions import ResourceRequestedClose
-from .messenger import MultiMessenger, _NOREQUEST, _receive_message
-from .worker_resource import WorkerResource
+from . import _process
+from ._codec import HostCodec
+from ._library import SECOND, Coproc, GLib, call
+from ._log import Log
+from ._map import Map
+from .exceptions import WorkerIsAlreadyAliveError, WorkerIsAlreadyDeadError, WorkerIsDeadError
+from .messenger import MultiMessenger
 
-_CHUNK_SECONDS = 0.002  # how long a chunk should take a worker: long beside what a message costs
-_AHEAD_SECONDS = 0.001  # so much work may wait in a worker that answers fast
-_MAX_CHUNK = 4096
-_MAX_DEPTH = 64
-_FUNCTION, _ITEMS = 0, 1
-
-
-# --- in the worker ---
+_raw = Coproc.WorkerPool
+_RUNNING = Coproc.WorkerState.RUNNING
+_AHEAD = 12  # chunks for each worker that may be taken from an input ahead of the results
 
 
-def _serve(messenger):
-    """Answers (items) with (seconds, results), or with (seconds, number of the item, exception)."""
-    function = None
-    codec = messenger._codec
-    while True:
-        message = messenger._next(None, _receive_message)
-        started = time.perf_counter()
-        results = []
-        try:
-            what, value = messenger._payload(message, None)
-            if what == _FUNCTION:
-                function = value
-                continue
-            add = results.append
-            for item in value:
-                add(function(item))
-            data = codec.dumps((time.perf_counter() - started, results))
-        except ResourceRequestedClose:
-            raise
-        except BaseException as error:
-            text = _library.pack_exception(error, codec.dumps).message
-            data = codec.dumps((time.perf_counter() - started, len(results), text))
-        messenger._reply_data(data)
-
-
-# --- in the host ---
-
-
-class _Member(Member):
-    """One who knows a function."""
-
-    function = None
-
-
-class _Map(Operation):
-    """Applies a function to items, several of them in a request."""
-
-    def __init__(self, crew, function, datas, chunksize):
-        super().__init__(crew, datas)
-        self._function = function
-        self._chunksize = chunksize
-        self._seconds = None  # that an item takes, the mean of late
-        try:
-            self._largest = max(1, len(datas) // (4 * max(1, len(crew.members))))
-        except TypeError:
-            self._largest = _MAX_CHUNK
-
-    def next_task(self, member):
-        """(index of the first item, payload)"""
-        size = self._chunksize or self._choose_size()
-        items = list(itertools.islice(self._tasks, size))
-        if len(items) < size:
-            self.exhausted = True
-        if not items:
-            return None
-        index = self.n_tasks
-        self.n_tasks += len(items)
-        if member.function is not self._function:
-            member.messenger._send((_FUNCTION, self._function), None, _NOREQUEST)
-            member.function = self._function
-        return (index, len(items)), (_ITEMS, items)
-
-    def _choose_size(self):
-        if self._seconds is None:
-            return 1
-        return max(1, min(int(_CHUNK_SECONDS / self._seconds), self._largest, _MAX_CHUNK))
-
-    def settle(self, index, answer):
-        first, n = index
-        seconds = max(answer[0] / n, 1e-7)
-        self._seconds = seconds if self._seconds is None else (3 * self._seconds + seconds) / 4
-        self.depth = max(1, min(int(_AHEAD_SECONDS / (self._seconds * n)) + 1, _MAX_DEPTH))
-        self.results.append((first, answer))
-
-    def describe(self, index):
-        first, n = index
-        return f"item {first}" if n == 1 else f"items {first} to {first + n - 1}"
-
-    def __iter__(self):
-        """(number of the first item, results)"""
-        for first, answer in super().__iter__():
-            if len(answer) == 3:
-                _, n, text = answer
-                raise _raised_by_item(text, first + n)
-            yield first, answer[1]
-
-
-def _raised_by_item(text, index):
-    exception = _library.unpack_exception(text, pickle.loads)
-    exception.item_index = index
-    return exception
+def _check_number(n):
+    if n < 1:
+        raise ValueError(f"a pool has at least one worker, not {n}")
 
 
 def _check_chunksize(chunksize):
@@ -135,29 +43,120 @@ def _as_they_come(chunks):
         yield from results
 
 
-class Pool(Team):
+class PoolWorker:
+    """A place in a pool. Its worker is followed by another one when it ends unasked."""
+
+    def __init__(self, place):
+        self._place = place  # the library's
+
+    @property
+    def pid(self):
+        """The number of the process; 0 while there is none."""
+        return self._place.get_property("pid")
+
+    @property
+    def proc(self):
+        """The process that is there now: pid, is_alive(), join(), terminate(), kill()."""
+        return _process.PlaceProcess(self._place)
+
+    def is_alive(self):
+        """Whether the process runs."""
+        return self._place.get_property("state") == _RUNNING
+
+    def __repr__(self):
+        return f"<{type(self).__name__} {self.pid or 'without a process'}>"
+
+
+class Pool:
     """Workers that stay, and apply functions to items.
 
     `chunksize` is how many items a request has; None: as many as pay. A worker that ends is an error
-    that names the items it had; the next map starts another in its place.
+    that names the items it was at; another one takes its place.
     """
 
+    #: How long, in seconds, workers have to end before they get a SIGTERM, and again a SIGKILL.
+    grace_period = 2.0
+
     def __init__(self, n, verbose=False, messenger_type=MultiMessenger):
-        if n < 1:
-            raise ValueError(f"a pool has at least one worker, not {n}")
+        _check_number(n)
+        self.n = n
         self.verbose = verbose
-        self.workers = [WorkerResource(_serve, messenger_type) for _ in range(n)]
-        self._crew = None
-        self._function = None
+        self.messenger_type = messenger_type
+        self._user_function = None
+        self._pool = None  # the library's; a new one at each start
+        self._context = None  # where it tells of its workers; iterated when somebody asks
+        self._codec = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self.terminate(check_alive=False)
+
+    def __iter__(self):
+        return iter(self.workers)
+
+    def __len__(self):
+        return self.n
+
+    # --- life ---
 
     def start(self):
         """Starts all workers, or none."""
-        super().start()
-        self._crew = None
+        if self.is_alive():
+            raise WorkerIsAlreadyAliveError("The pool cannot be started because it is already alive.")
+        log = Log()
+        codec = HostCodec(log.append)
+        context = GLib.MainContext.new()
+        context.push_thread_default()
+        try:
+            model = _process.new_worker(self.messenger_type, self.grace_period)
+            pool = _raw.new_for_model(model, self.n)
+        finally:
+            context.pop_thread_default()
+        pool.set_property("max-pending", _AHEAD * self.n)
+        data = pickle.dumps((log.path, sys.argv, codec.dumps(self.messenger_type)))
+        _process.flush_output()
+        call(_raw.start, pool, _process.pack_argument(data), None)
+        self._pool, self._context, self._codec = pool, context, codec
+
+    def join(self):
+        """Asks all workers to end, and waits."""
+        self._check_started()
+        call(_raw.stop, self._pool, -1)
+
+    def terminate(self, check_alive=True):
+        """Ends all workers. WorkerIsAlreadyDeadError, if `check_alive`, when they have ended already."""
+        if check_alive:
+            self._check_started()
+        if self.is_alive():
+            call(_raw.stop, self._pool, int(self.grace_period * SECOND))
+        elif check_alive:
+            raise WorkerIsAlreadyDeadError("The pool cannot be terminated because it is already dead.")
+
+    def is_alive(self):
+        """Whether it runs: who has ended unasked is being replaced."""
+        return self._pool is not None and self._pool.get_property("state") == _RUNNING
+
+    def _check_started(self):
+        if self._pool is None:
+            raise WorkerIsDeadError("The pool has not been started.")
+
+    @property
+    def workers(self):
+        """The places of the workers, once they have been started."""
+        if self._pool is None:
+            return []
+        while self._context.pending():
+            self._context.iteration(False)
+        return [PoolWorker(place) for place in _raw.get_workers(self._pool)]
+
+    # --- work ---
 
     def update_user_func(self, func):
         """The function for maps that are given None."""
-        self._function = func
+        self._user_function = func
 
     def map(self, func, datas, chunksize=None):
         """[func(item) for item in datas], by the workers. The first exception ends it."""
@@ -169,33 +168,20 @@ class Pool(Team):
 
     def _map(self, func, datas, chunksize):
         _check_chunksize(chunksize)
-        func = self._function if func is None else func
+        func = self._user_function if func is None else func
         if not callable(func):
             raise TypeError(f"a map needs a function, not {func!r}")
-        return _Map(self._prepare_crew(), func, datas, chunksize)
-
-    def _prepare_crew(self):
-        """Those who are there; whoever has ended without being asked is started again."""
-        for worker in self.workers:
-            worker.check_process_exists()
-        there = self.workers if self._crew is None else [member.worker for member in self._crew.members]
-        gone = [worker for worker in self.workers if worker not in there or not worker.is_alive()]
-        if gone:
-            for_each(lambda worker: worker.reset_process(), gone)
-        if self._crew is None:
-            self._crew = Crew(self.workers, _Member)
-        else:
-            for worker in gone:
-                self._crew.add(worker)
-        return self._crew
+        self._check_started()
+        if not self.is_alive():
+            self.start()
+        return Map(self._pool, self.n, self._codec, func, datas, chunksize)
 
 
 class LazyPool:
     """Starts workers for each map, and ends them after it."""
 
     def __init__(self, n, verbose=False):
-        if n < 1:
-            raise ValueError(f"a pool has at least one worker, not {n}")
+        _check_number(n)
         self.n = n
         self.verbose = verbose
         self._pools = set()  # those at work
@@ -238,13 +224,12 @@ class LazyPool:
 
     def is_alive(self):
         """Whether workers are at work."""
-        return any(worker.is_alive() for worker in self)
+        return any(pool.is_alive() for pool in self._pools)
 
     def wait_until_dead(self):
         """Waits until no worker is alive: they are gone when a map is done."""
         for worker in self:
-            if worker.process_exists():
-                worker.proc.join()
+            worker.proc.join()
 
     @staticmethod
     def chunk_size_slice(n, chunk_size):

@@ -133,14 +133,13 @@ class WorkerResource:
     def _start(self, worker, work):
         call(_raw.start, worker, None, None)
         messenger = self.messenger_type._adopt_host(_raw.get_messenger(worker))
-        messenger._call(Coproc.Messenger.receive_message, START, -1, None)  # it takes large messages now
         codec = messenger._codec
         data = codec.dumps((sys.argv, self.messenger_type, codec.dumps(work)))
         payload = GLib.Variant.new_from_bytes(GLib.VariantType("ay"), GLib.Bytes.new(data), True)
         ask = Coproc.Messenger.call
         call(ask, messenger._messenger, payload, START, -1, None, loads=codec.loads, again=False)
         self._worker, self._messenger = worker, messenger
-        self._proc = _process.Process(worker)
+        self._proc = _process.WorkerProcess(worker)
 
     def reset_process(self, **worker_kwargs):
         """Ends the worker if it is alive, and starts it again."""
