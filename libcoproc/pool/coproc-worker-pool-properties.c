@@ -5,9 +5,12 @@
  */
 #include "pool/coproc-worker-pool-private.h"
 
+#include "coproc-properties-private.h"
+
 typedef enum
 {
   PROP_MODEL = 1,
+  PROP_PING_TIMEOUT,
   PROP_STATE,
   PROP_N_DONE,
   PROP_N_FAILED,
@@ -30,9 +33,17 @@ coproc_worker_pool_get_property (GObject *object, guint prop_id, GValue *value, 
 {
   CoprocWorkerPool *self = COPROC_WORKER_POOL (object);
   CoprocPoolCore *core = self->core;
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&core->lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = NULL;
 
-  switch ((PoolProperty) prop_id)
+  if (prop_id == PROP_PING_TIMEOUT)
+    {
+      if (self->model != NULL)
+        g_object_get_property (G_OBJECT (self->model), "ping-timeout", value);
+      return;
+    }
+  locker = g_mutex_locker_new (&core->lock);
+
+  switch ((int) prop_id)
     {
     case PROP_MODEL:
       g_value_set_object (value, self->model);
@@ -81,37 +92,48 @@ coproc_worker_pool_get_property (GObject *object, guint prop_id, GValue *value, 
     }
 }
 
-/* Whether *@field was another value. */
-#define TAKE_IF_DIFFERENT(field, new_value)                                                        \
-  ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
-
 static gboolean
 take_setting_locked (CoprocPoolSettings *settings, PoolProperty prop_id, const GValue *value)
 {
   switch ((int) prop_id)
     {
     case PROP_N_WORKERS:
-      return TAKE_IF_DIFFERENT (settings->n_workers, g_value_get_uint (value) > 0 ? g_value_get_uint (value)
+      return COPROC_TAKE_IF_DIFFERENT (settings->n_workers, g_value_get_uint (value) > 0 ? g_value_get_uint (value)
                                                                                   : g_get_num_processors ());
     case PROP_MAX_PENDING:
-      return TAKE_IF_DIFFERENT (settings->max_pending, g_value_get_uint (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->max_pending, g_value_get_uint (value));
     case PROP_MAX_TASKS_PER_WORKER:
-      return TAKE_IF_DIFFERENT (settings->max_tasks_per_worker, g_value_get_uint (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->max_tasks_per_worker, g_value_get_uint (value));
     case PROP_MAX_MEMORY_PER_WORKER:
-      return TAKE_IF_DIFFERENT (settings->max_memory_per_worker, g_value_get_uint64 (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->max_memory_per_worker, g_value_get_uint64 (value));
     case PROP_IDLE_TIMEOUT:
-      return TAKE_IF_DIFFERENT (settings->idle_timeout, g_value_get_int64 (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->idle_timeout, g_value_get_int64 (value));
     case PROP_TASK_TIMEOUT:
-      return TAKE_IF_DIFFERENT (settings->task_timeout, g_value_get_int64 (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->task_timeout, g_value_get_int64 (value));
     case PROP_CANCEL_GRACE:
-      return TAKE_IF_DIFFERENT (settings->cancel_grace, g_value_get_int64 (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->cancel_grace, g_value_get_int64 (value));
     case PROP_RETRY_NOT_STARTED:
-      return TAKE_IF_DIFFERENT (settings->retry_not_started, g_value_get_boolean (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->retry_not_started, g_value_get_boolean (value));
     case PROP_IDEMPOTENT:
-      return TAKE_IF_DIFFERENT (settings->idempotent, g_value_get_boolean (value));
+      return COPROC_TAKE_IF_DIFFERENT (settings->idempotent, g_value_get_boolean (value));
     default:
       g_assert_not_reached ();
     }
+}
+
+/* It is the model's. */
+static void
+set_ping_timeout (CoprocWorkerPool *self, const GValue *value, GParamSpec *pspec)
+{
+  gint64 old;
+
+  if (self->model == NULL)
+    return;
+  g_object_get (self->model, "ping-timeout", &old, NULL);
+  if (old == g_value_get_int64 (value))
+    return;
+  g_object_set_property (G_OBJECT (self->model), "ping-timeout", value);
+  g_object_notify_by_pspec (G_OBJECT (self), pspec);
 }
 
 static void
@@ -124,6 +146,11 @@ coproc_worker_pool_set_property (GObject *object, guint prop_id, const GValue *v
   if (prop_id == PROP_MODEL)
     {
       self->model = g_value_dup_object (value);
+      return;
+    }
+  if (prop_id == PROP_PING_TIMEOUT)
+    {
+      set_ping_timeout (self, value, pspec);
       return;
     }
   if (prop_id < PROP_N_WORKERS || prop_id > PROP_IDEMPOTENT)
@@ -222,6 +249,16 @@ install_limits (GParamFlags settable)
    * Since: 1.0
    */
   props[PROP_IDLE_TIMEOUT] = g_param_spec_int64 ("idle-timeout", NULL, NULL, -1, G_MAXINT64, -1, settable);
+  /**
+   * CoprocWorkerPool:ping-timeout:
+   *
+   * How long, in microseconds, a worker process, idle or not, may leave the library's pings without an answer before
+   * it is killed and replaced; -1: for ever. It is [property@Coproc.WorkerResource:ping-timeout] of the pool's model, and
+   * holds for workers that are started from then on.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PING_TIMEOUT] = g_param_spec_int64 ("ping-timeout", NULL, NULL, -1, G_MAXINT64 / 2, -1, settable);
   /**
    * CoprocWorkerPool:task-timeout:
    *

@@ -5,6 +5,7 @@
  */
 #include "worker/coproc-worker-resource-private.h"
 
+#include "coproc-properties-private.h"
 #include "wire/coproc-limits-private.h"
 #include "worker/coproc-rlimits-private.h"
 
@@ -130,10 +131,6 @@ coproc_worker_resource_get_property (GObject *object,
     }
 }
 
-/* Whether *@field was another value. */
-#define TAKE_IF_DIFFERENT(field, new_value)                                                        \
-  ((field) != (new_value) ? ((field) = (new_value), TRUE) : FALSE)
-
 static gboolean
 take_rule_locked (CoprocWorkerResource *self, WorkerProperty prop_id, const GValue *value)
 {
@@ -142,11 +139,11 @@ take_rule_locked (CoprocWorkerResource *self, WorkerProperty prop_id, const GVal
 
   coproc_worker_supervisor_get_rules (self->supervisor, &rules);
   if (prop_id == PROP_RESTART_POLICY)
-    changed = TAKE_IF_DIFFERENT (rules.policy, (CoprocRestartPolicy) g_value_get_enum (value));
+    changed = COPROC_TAKE_IF_DIFFERENT (rules.policy, (CoprocRestartPolicy) g_value_get_enum (value));
   else if (prop_id == PROP_MAX_RESTARTS)
-    changed = TAKE_IF_DIFFERENT (rules.max_restarts, g_value_get_uint (value));
+    changed = COPROC_TAKE_IF_DIFFERENT (rules.max_restarts, g_value_get_uint (value));
   else
-    changed = TAKE_IF_DIFFERENT (rules.window_us, g_value_get_int64 (value));
+    changed = COPROC_TAKE_IF_DIFFERENT (rules.window_us, g_value_get_int64 (value));
   coproc_worker_supervisor_set_rules (self->supervisor, &rules);
   return changed;
 }
@@ -218,10 +215,10 @@ coproc_worker_resource_set_property (GObject *object,
       self->entry_point = g_value_dup_string (value);
       break;
     case PROP_MODE:
-      changed = TAKE_IF_DIFFERENT (self->mode, (CoprocWorkerMode) g_value_get_enum (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->mode, (CoprocWorkerMode) g_value_get_enum (value));
       break;
     case PROP_MESSENGER_TYPE:
-      changed = TAKE_IF_DIFFERENT (self->messenger_type, g_value_get_gtype (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->messenger_type, g_value_get_gtype (value));
       break;
     case PROP_RESTART_POLICY:
     case PROP_MAX_RESTARTS:
@@ -229,19 +226,19 @@ coproc_worker_resource_set_property (GObject *object,
       changed = take_rule_locked (self, (WorkerProperty) prop_id, value);
       break;
     case PROP_GRACE_PERIOD:
-      changed = TAKE_IF_DIFFERENT (self->grace_us, g_value_get_int64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->grace_us, g_value_get_int64 (value));
       break;
     case PROP_START_TIMEOUT:
-      changed = TAKE_IF_DIFFERENT (self->start_timeout_us, g_value_get_int64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->start_timeout_us, g_value_get_int64 (value));
       break;
     case PROP_TRANSPORT:
-      changed = TAKE_IF_DIFFERENT (self->transport, (CoprocTransport) g_value_get_enum (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->transport, (CoprocTransport) g_value_get_enum (value));
       break;
     case PROP_COPIED_PAYLOADS:
-      changed = TAKE_IF_DIFFERENT (self->copied_payloads, g_value_get_boolean (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->copied_payloads, g_value_get_boolean (value));
       break;
     case PROP_MAX_MESSAGE_SIZE:
-      changed = TAKE_IF_DIFFERENT (self->max_message_size, g_value_get_uint64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->max_message_size, g_value_get_uint64 (value));
       break;
     case PROP_ENVIRONMENT:
       changed = take_environment (self, g_value_get_boxed (value));
@@ -250,22 +247,22 @@ coproc_worker_resource_set_property (GObject *object,
       changed = take_working_directory (self, g_value_get_string (value));
       break;
     case PROP_STDERR_MODE:
-      changed = TAKE_IF_DIFFERENT (self->stderr_mode, (CoprocStderrMode) g_value_get_enum (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->stderr_mode, (CoprocStderrMode) g_value_get_enum (value));
       break;
     case PROP_INHERIT_STDOUT:
-      changed = TAKE_IF_DIFFERENT (self->inherit_stdout, g_value_get_boolean (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->inherit_stdout, g_value_get_boolean (value));
       break;
     case PROP_LAUNCHER:
       changed = take_launcher (self, value);
       break;
     case PROP_HEARTBEAT_TIMEOUT:
-      changed = TAKE_IF_DIFFERENT (self->heartbeat_us, g_value_get_int64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->heartbeat_us, g_value_get_int64 (value));
       break;
     case PROP_PING_TIMEOUT:
-      changed = TAKE_IF_DIFFERENT (self->ping_us, g_value_get_int64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->ping_us, g_value_get_int64 (value));
       break;
     case PROP_HANG_TIMEOUT:
-      changed = TAKE_IF_DIFFERENT (self->hang_us, g_value_get_int64 (value));
+      changed = COPROC_TAKE_IF_DIFFERENT (self->hang_us, g_value_get_int64 (value));
       break;
     case PROP_RLIMITS:
       changed = take_rlimits (self, g_value_get_variant (value));

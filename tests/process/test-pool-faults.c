@@ -371,6 +371,79 @@ test_stuck (void)
   stop_pool (pool);
 }
 
+/* Stops one of the pool's workers. Returns: its pid */
+static GPid
+stop_one (CoprocWorkerPool *pool)
+{
+  g_autoptr (CoprocPoolWorker) worker = NULL;
+  int pid = 0;
+
+  coproc_test_until (count_workers (pool) == 2);
+  worker = g_list_model_get_item (coproc_worker_pool_get_workers (pool), 0);
+  g_object_get (worker, "pid", &pid, NULL);
+  g_assert_no_errno (kill (pid, SIGSTOP));
+  return pid;
+}
+
+static void
+test_silent (void)
+{
+  CoprocWorkerPool *pool = new_pool (2);
+  char *dir, *log = new_log (&dir);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  CoprocTestResult results[2] = { { 0 } };
+  Exits exits = { 0 };
+  g_autoptr (GError) error = NULL;
+  gint64 timeout, of_model, deadline;
+  guint n_died = 0;
+  GPid pid;
+
+  g_test_summary ("A worker that does not answer pings is replaced, be it idle or busy");
+
+  g_object_get (pool, "ping-timeout", &timeout, NULL);
+  g_assert_cmpint (timeout, ==, -1);
+  g_object_set (pool, "ping-timeout", coproc_fault_limit (SECOND), NULL);
+  g_object_get (pool, "ping-timeout", &timeout, NULL);
+  g_object_get (coproc_worker_pool_get_model (pool), "ping-timeout", &of_model, NULL);
+  g_assert_cmpint (timeout, ==, coproc_fault_limit (SECOND));
+  g_assert_cmpint (timeout, ==, of_model);
+  g_signal_connect (pool, "worker-exited", G_CALLBACK (on_worker_exited), &exits);
+  start_pool (pool);
+
+  pid = stop_one (pool);
+  coproc_test_until (exits.n == 1);
+  g_assert_cmpint (exits.pid, ==, pid);
+  g_assert_cmpint (exits.signum, ==, SIGKILL);
+  assert_map (pool, 0, 100, 1);
+
+  for (gint32 i = 0; i < 2; i++)
+    submit (pool, orders (i, "log", g_variant_new_string (log), "sleep", g_variant_new_int64 (600 * SECOND), NULL), 0, -1,
+            cancellable, &results[i]);
+  deadline = coproc_test_deadline (60000);
+  for (guint n_begun = 0; n_begun < 2;)
+    {
+      g_autofree guint *begun = read_log (log, 2);
+
+      n_begun = begun[0] + begun[1];
+      coproc_test_turn (deadline, "the tasks begin");
+    }
+  pid = stop_one (pool);
+  coproc_test_until (exits.n == 2);
+  g_assert_cmpint (exits.pid, ==, pid);
+  coproc_test_until (results[0].n_calls + results[1].n_calls == 1);
+  g_cancellable_cancel (cancellable);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_null (finish_submit (pool, &results[i], &error));
+      n_died += g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
+      g_clear_error (&error);
+    }
+  g_assert_cmpuint (n_died, ==, 1);
+  assert_map (pool, 0, 100, 1);
+  remove_log (dir, log);
+  stop_pool (pool);
+}
+
 static void
 test_stop_fails_tasks (void)
 {
@@ -651,6 +724,7 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/cancelled", test_cancelled);
   coproc_test_add ("/coproc/pool/submit-timeout", test_submit_timeout);
   coproc_test_add ("/coproc/pool/stuck", test_stuck);
+  coproc_test_add ("/coproc/pool/silent", test_silent);
   coproc_test_add ("/coproc/pool/stop-fails-tasks", test_stop_fails_tasks);
   coproc_test_add ("/coproc/pool/max-tasks", test_max_tasks);
   coproc_test_add ("/coproc/pool/max-memory", test_max_memory);
