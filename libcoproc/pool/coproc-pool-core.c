@@ -112,7 +112,6 @@ coproc_pool_core_start_locked (CoprocPoolCore *self, GVariant *arguments, GError
   g_clear_error (&self->failure);
   g_clear_object (&self->starting);
   self->starting = g_cancellable_new ();
-  self->n_fruitless = 0;
   self->n_starting = 0;
   set_state_locked (self, COPROC_WORKER_STATE_STARTING);
 

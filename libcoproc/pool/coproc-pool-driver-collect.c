@@ -99,9 +99,8 @@ return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch)
   g_mutex_unlock (&core->lock);
 }
 
-/* Gives the outcomes of messages that are done, or could not be sent, to their jobs. */
 void
-coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch)
+coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch, guint n_answered)
 {
   CoprocPoolCore *core = self->core;
 
@@ -109,6 +108,7 @@ coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch)
     unpack (self, coproc_parcel_of (batch->calls[i]));
 
   g_mutex_lock (&core->lock);
+  core->n_answered += n_answered;
   for (guint i = 0; i < batch->n; i++)
     {
       CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
@@ -149,28 +149,27 @@ guint
 coproc_pool_driver_collect (CoprocPoolDriver *self, gint64 deadline)
 {
   CoprocParcelBatch batch;
-  guint n;
+  gboolean over;
+  guint n, n_answered = 0;
 
   n = batch.n = coproc_call_set_collect (self->set, deadline, batch.calls, COPROC_MAX_BATCH);
   drain_others (self);
   if (n == 0)
     return 0;
-  if (coproc_call_set_is_over (self->set))
+  over = coproc_call_set_is_over (self->set);
+  for (guint i = 0; i < n; i++)
+    if (!over || batch.calls[i]->call.reply != NULL)
+      n_answered += coproc_parcel_of (batch.calls[i])->n;
+  self->n_tasks_of_worker += n_answered;
+  if (over)
     return_parcels (self, &batch);
   else
     {
       const gint64 now = g_get_monotonic_time ();
 
-      guint n_items = 0;
-
-      for (guint i = 0; i < n; i++)
-        n_items += coproc_parcel_of (batch.calls[i])->n;
-      coproc_pace_note (&self->pace, now - self->busy_since, n_items, n);
+      coproc_pace_note (&self->pace, now - self->busy_since, n_answered, n);
       self->busy_since = now;
-      self->n_tasks_of_worker += n_items;
     }
-  coproc_pool_driver_settle (self, &batch);
+  coproc_pool_driver_settle (self, &batch, n_answered);
   return n;
 }
-
-/* --- a worker's life --- */

@@ -37,8 +37,9 @@ void     coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel 
 
 /* Says which input of what failed where. */
 void     coproc_pool_driver_prefix_item   (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome);
-/* Gives the outcomes of messages that are done, or could not be sent, to their jobs. */
-void     coproc_pool_driver_settle        (CoprocPoolDriver *self, CoprocParcelBatch *batch);
+/* Gives the outcomes of messages that are done, or could not be sent, to their jobs; @n_answered of the inputs have
+ * been answered by the worker. */
+void     coproc_pool_driver_settle        (CoprocPoolDriver *self, CoprocParcelBatch *batch, guint n_answered);
 /* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
 guint    coproc_pool_driver_collect       (CoprocPoolDriver *self, gint64 deadline);
 

@@ -99,7 +99,7 @@ fail_call (CoprocPoolDriver *self, CoprocSetCall *call, GError *error)
   CoprocParcelBatch failed = { .calls = { call }, .n = 1 };
 
   call->call.error = error;
-  coproc_pool_driver_settle (self, &failed);
+  coproc_pool_driver_settle (self, &failed, 0);
 }
 
 /* @parcel leaves the line, to be sent by another one, or to the next worker of this one. (lock) */

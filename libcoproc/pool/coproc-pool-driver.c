@@ -9,10 +9,6 @@
 #include "worker/coproc-chunk-private.h"
 #include "worker/coproc-worker-resource-private.h"
 
-#define FIRST_DELAY (G_USEC_PER_SEC / 10)
-#define MAX_DELAY (5 * G_USEC_PER_SEC)
-#define MAX_FRUITLESS 5        /* workers in a row that end without having done anything, for each that there are */
-
 void
 coproc_pool_driver_wake_locked (CoprocPoolDriver *self)
 {
@@ -136,7 +132,6 @@ end_worker (CoprocPoolDriver *self, gboolean kill)
     coproc_pool_driver_collect (self, -1);
   while (coproc_pool_driver_collect (self, 0) > 0)
     ;
-
   g_mutex_lock (&core->lock);
   set = g_steal_pointer (&self->set);
   pid = self->pid;
@@ -162,6 +157,7 @@ coproc_pool_driver_unref (CoprocPoolDriver *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
+  coproc_restart_history_clear (&self->history);
   coproc_pool_core_unref (self->core);
   g_free (self);
 }
@@ -177,27 +173,29 @@ pause_locked (CoprocPoolDriver *self, gint64 delay)
     ;
 }
 
-/* A worker has ended without having done anything, or has not even started. (lock) */
 static void
-note_fruitless_locked (CoprocPoolDriver *self, GError *error)
+get_rules (CoprocPoolDriver *self, CoprocRestartRules *rules)
+{
+  rules->policy = COPROC_RESTART_POLICY_ALWAYS;
+  g_object_get (self->worker, "max-restarts", &rules->max_restarts, "restart-window", &rules->window_us, NULL);
+}
+
+/* A worker has answered nothing before it ended with @error, or could not even be started. Waits before the next one; if
+ * there may be none, the pool fails. (lock) */
+static void
+note_fruitless_locked (CoprocPoolDriver *self, const CoprocRestartRules *rules, const GError *error)
 {
   CoprocPoolCore *core = self->core;
-  const guint64 n_rounds = core->n_fruitless / MAX (core->drivers->len, 1);
-  gint64 delay = FIRST_DELAY;
+  gint64 delay;
 
-  core->n_fruitless++;
-  if (n_rounds >= MAX_FRUITLESS)
-    {
-      GError *limit = g_error_new (COPROC_ERROR, COPROC_ERROR_RESTART_LIMIT,
-                                   "The pool's workers end without having done anything: %s",
-                                   error != NULL ? error->message : "they do not say why");
-
-      coproc_pool_core_fail_locked (core, limit);
-      return;
-    }
-  for (guint64 i = 0; i < n_rounds && delay < MAX_DELAY; i++)
-    delay *= 2;
-  pause_locked (self, MIN (delay, MAX_DELAY));
+  if (self->n_answered != core->n_answered)
+    coproc_restart_history_reset (&self->history);
+  self->n_answered = core->n_answered;
+  if (coproc_restart_history_ended (&self->history, rules, g_get_monotonic_time (), TRUE, &delay)
+      == COPROC_RESTART_LATER)
+    pause_locked (self, delay);
+  else
+    coproc_pool_core_fail_locked (core, coproc_restart_rules_make_error (rules, "of the pool", error));
 }
 
 static gboolean
@@ -206,6 +204,7 @@ start_worker (CoprocPoolDriver *self)
   CoprocPoolCore *core = self->core;
   g_autoptr (GVariant) arguments = NULL;
   g_autoptr (GCancellable) starting = NULL;
+  CoprocRestartRules rules;
   GError *error = NULL;
   gboolean started = FALSE;
 
@@ -217,7 +216,10 @@ start_worker (CoprocPoolDriver *self)
 
   self->worker = coproc_pool_core_new_worker (core);
   if (self->worker != NULL)
-    started = coproc_worker_resource_start (self->worker, arguments, starting, &error);
+    {
+      get_rules (self, &rules);
+      started = coproc_worker_resource_start (self->worker, arguments, starting, &error);
+    }
 
   g_mutex_lock (&core->lock);
   if (started)
@@ -229,6 +231,7 @@ start_worker (CoprocPoolDriver *self)
       self->is_heavy = FALSE;
       self->pace = (CoprocPace) { 0 };
       self->n_tasks_of_worker = 0;
+      coproc_restart_history_alive (&self->history, g_get_monotonic_time ());
       coproc_pool_core_worker_started_locked (core, self);
     }
   else if (!is_to_leave_locked (self))
@@ -237,23 +240,42 @@ start_worker (CoprocPoolDriver *self)
       if (core->state == COPROC_WORKER_STATE_STARTING)
         coproc_pool_core_fail_locked (core, g_steal_pointer (&error));
       else
-        note_fruitless_locked (self, error);
+        note_fruitless_locked (self, &rules, error);
     }
   g_mutex_unlock (&core->lock);
   g_clear_error (&error);
   return started;
 }
 
+/* What the connection of a worker that has ended says about that. */
+static GError *
+get_death (CoprocPoolDriver *self)
+{
+  CoprocMessenger *messenger = coproc_worker_resource_get_messenger (self->worker);
+  GError *death = NULL;
+
+  while (death == NULL)
+    {
+      g_autoptr (CoprocMessage) late G_GNUC_UNUSED = coproc_messenger_receive_any (messenger, 0, NULL, &death);
+    }
+  return death;
+}
+
+/* The worker has ended. */
 static void
 note_end (CoprocPoolDriver *self)
 {
   CoprocPoolCore *core = self->core;
+  CoprocRestartRules rules;
 
+  if (self->n_tasks_of_worker > 0)
+    return;
+  if (self->complaint == NULL)
+    self->complaint = get_death (self);
+  get_rules (self, &rules);
   g_mutex_lock (&core->lock);
-  if (self->n_tasks_of_worker > 0 || is_to_leave_locked (self))
-    core->n_fruitless = 0;
-  else
-    note_fruitless_locked (self, self->complaint);
+  if (!is_to_leave_locked (self))
+    note_fruitless_locked (self, &rules, self->complaint);
   g_mutex_unlock (&core->lock);
 }
 
@@ -302,6 +324,7 @@ coproc_pool_driver_start_locked (CoprocPoolCore *core, gboolean counted, GError 
   self->counted = counted;
   self->idle_link.data = self;
   g_queue_init (&self->line);
+  coproc_restart_history_init (&self->history);
   g_ptr_array_add (core->drivers, self);
   thread = g_thread_try_new ("coproc-pool", driver_run, self, error);
   if (thread == NULL)

@@ -24,6 +24,7 @@
 #include "pool/coproc-pool-policy-private.h"
 #include "pool/coproc-pool-rate-private.h"
 #include "pool/coproc-pool-results-private.h"
+#include "worker/coproc-restart-policy-private.h"
 #include "worker/coproc-worker-resource.h"
 
 G_BEGIN_DECLS
@@ -221,7 +222,7 @@ struct _CoprocPoolCore
   gsize n_out;                /* under way */
   guint64 n_done;
   guint64 n_failed;
-  guint64 n_fruitless;        /* workers in a row that ended without having done anything */
+  guint64 n_answered;         /* tasks that workers have answered, be it with an error */
 };
 
 CoprocPoolCore *coproc_pool_core_new       (CoprocPoolEvents *events);
@@ -286,7 +287,9 @@ struct _CoprocPoolDriver
   CoprocPace pace;
   gboolean takes_chunks;      /* its worker does */
   gint64 busy_since;          /* monotonic: since when, or since which outcome, the worker has had something to do */
-  guint64 n_tasks_of_worker;
+  guint64 n_tasks_of_worker;  /* answered */
+  CoprocRestartHistory history; /* of workers that have answered nothing, while no other one has either */
+  guint64 n_answered;         /* the core's, when the last one of them ended */
   gint64 weighed_at;          /* monotonic: when the worker's memory was looked at */
   GError *complaint;          /* (nullable) (owned) the last error that the worker has sent by itself */
   gboolean is_heavy;          /* the worker has too much of it */

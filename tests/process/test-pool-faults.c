@@ -221,6 +221,7 @@ test_restart_limit (void)
 
   g_test_summary ("Workers that only end are not replaced for ever");
 
+  g_object_set (coproc_worker_pool_get_model (pool), "max-restarts", 3, NULL);
   start_pool (pool);
   while (!limit)
     {
@@ -234,9 +235,62 @@ test_restart_limit (void)
           g_assert_nonnull (strstr (error->message, "it is Sunday"));
           g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
         }
+      else
+        g_assert_nonnull (strstr (error->message, "more than 3 times in 30.0 s: "));
       g_clear_error (&error);
     }
   coproc_test_until (get_pool_state (pool) == COPROC_WORKER_STATE_FAILED);
+  stop_pool (pool);
+}
+
+/* Kills the only worker of @pool, the successor of @last. Returns: its pid */
+static GPid
+kill_only (CoprocWorkerPool *pool, GPid last)
+{
+  const gint64 deadline = coproc_test_deadline (60000);
+  int pid = 0;
+
+  while (pid == 0 || pid == last || kill (pid, SIGKILL) != 0)
+    {
+      g_autoptr (CoprocPoolWorker) worker = g_list_model_get_item (coproc_worker_pool_get_workers (pool), 0);
+
+      if (worker != NULL)
+        g_object_get (worker, "pid", &pid, NULL);
+      coproc_test_turn (deadline, "another worker");
+    }
+  return pid;
+}
+
+static void
+test_restart_budget (void)
+{
+  CoprocWorkerPool *pool = new_pool (1);
+  CoprocTestResult result = { 0 };
+  g_autoptr (GError) error = NULL;
+  GPid pid = 0;
+
+  g_test_summary ("Idle workers that die are replaced as often as the model may be restarted; work done makes good for it");
+
+  g_object_set (coproc_worker_pool_get_model (pool), "max-restarts", 2, NULL);
+  start_pool (pool);
+  for (guint round = 0; round < 3; round++)
+    {
+      for (guint i = 0; i < 2; i++)
+        pid = kill_only (pool, pid);
+      assert_map (pool, 0, 10, 0);
+    }
+  pid = kill_only (pool, pid); /* it has done something, and is replaced */
+  for (guint i = 0; i < 3; i++)
+    pid = kill_only (pool, pid);
+  coproc_test_until (get_pool_state (pool) == COPROC_WORKER_STATE_FAILED);
+  submit (pool, g_variant_new_int32 (1), 0, -1, NULL, &result);
+  g_assert_null (finish_submit (pool, &result, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_RESTART_LIMIT);
+  g_assert_nonnull (strstr (error->message, "more than 2 times in 30.0 s: "));
+  g_assert_nonnull (strstr (error->message, "signal KILL"));
+
+  start_pool (pool);
+  assert_map (pool, 0, 10, 0);
   stop_pool (pool);
 }
 
@@ -721,6 +775,7 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/not-started", test_not_started);
   coproc_test_add ("/coproc/pool/idempotent", test_idempotent);
   coproc_test_add ("/coproc/pool/restart-limit", test_restart_limit);
+  coproc_test_add ("/coproc/pool/restart-budget", test_restart_budget);
   coproc_test_add ("/coproc/pool/cancelled", test_cancelled);
   coproc_test_add ("/coproc/pool/submit-timeout", test_submit_timeout);
   coproc_test_add ("/coproc/pool/stuck", test_stuck);
