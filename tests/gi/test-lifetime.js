@@ -9,7 +9,9 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import System from 'system';
 
-import {equal, pair, run, string, test, truthy, turn, until} from './tap.js';
+import {equal, number, pair, promisify, run, string, test, truthy, turn, unpack, until} from './tap.js';
+
+promisify(Coproc.Messenger, 'call');
 
 const N = Number(GLib.getenv('COPROC_TEST_N') ?? 200);
 
@@ -75,9 +77,9 @@ test('lifetime/promises', async () => {
     const before = count('/proc/self/fd');
     for (let i = 0; i < N; i++) {
         const [workerEnd, hostEnd] = pair();
-        const answer = hostEnd.call_async(i, 'c');
-        workerEnd.reply(workerEnd.receive_message('c'), i);
-        equal(await answer, i);
+        const answer = hostEnd.call_async(number(i), 'c', -1, null);
+        workerEnd.reply(workerEnd.receive_message('c', -1, null), number(i));
+        equal(unpack(await answer), i);
         if (i % 50 === 0) // the collector does not see how much a messenger holds
             System.gc();
     }

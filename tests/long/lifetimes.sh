@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 #
-# 10,000 messengers and 10,000 workers made and dropped, in Python without and with the override, and in
-# JavaScript: nothing is left of them.
+# 10,000 messengers and 10,000 workers made and dropped, in Python without and with the override, in JavaScript
+# without and with it, and 10,000 messengers, 1,000 workers and 100 pools of the Python package: nothing is left
+# of them. For C there is spawn-kill.sh.
 #
 # Environment: COPROC_BUILD: where to build, default build/.
 set -eu
@@ -21,4 +22,4 @@ meson compile -C "$build/lifetimes"
 COPROC_TEST_N=10000
 export COPROC_TEST_N
 meson test -C "$build/lifetimes" --no-rebuild --print-errorlogs --timeout-multiplier 20 \
-  python-lifetime python-lifetime-override gjs-lifetime-override
+  python-lifetime python-lifetime-override gjs-lifetime gjs-lifetime-override python-package-lifetime
