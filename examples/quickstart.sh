@@ -21,7 +21,7 @@ quietly () {
 
 echo '== Packages'
 sh "$root/.ci/install.sh" gcc libc6-dev pkg-config meson ninja-build libglib2.0-dev \
-  gobject-introspection libgirepository1.0-dev python3-gi gjs
+  gobject-introspection libgirepository1.0-dev python3-gi python3-dev python-gi-dev gjs
 echo 'All there.'
 
 echo "== Build in $build"

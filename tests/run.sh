@@ -127,7 +127,7 @@ run () {
 }
 
 sh .ci/install.sh gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3 \
-  clang valgrind gjs python3-gi python3-cloudpickle python3-gbulb python3-numpy gir1.2-glib-2.0 \
+  clang valgrind gjs python3-gi python-gi-dev python3-dev python3-cloudpickle python3-gbulb python3-numpy gir1.2-glib-2.0 \
   gobject-introspection libgirepository1.0-dev \
   valac gi-docgen binutils bubblewrap \
   || echo "Not everything could be installed: what needs it is skipped."

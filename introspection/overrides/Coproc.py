@@ -18,12 +18,15 @@ from gi.repository import GLib, GObject
 
 from ..overrides import override
 from . import _coproc_errors, _coproc_interrupt
-from ._coproc_errors import Error, from_glib, to_glib
-from ._coproc_payload import from_variant, to_variant, view
+from ._coproc_errors import Error, checked, to_glib
+
+try:
+    from . import _coproc_native as _calls
+except ImportError:
+    from . import _coproc_calls as _calls
 
 _raw = get_introspection_module("Coproc")
-_raised = _coproc_interrupt.raised
-_Kind = _raw.MessageKind
+_NOREQUEST, _REQUEST, _REPLY = _raw.MessageKind.NOREQUEST, _raw.MessageKind.REQUEST, _raw.MessageKind.REPLY
 
 __all__ = ["Error", "MapOperation", "Message", "Messenger", "WorkerPool", "WorkerResource", "serve",
            "worker_connect"]
@@ -36,23 +39,10 @@ _ENDS = (_coproc_errors.CLASSES[int(_raw.Error.CLOSED)], _coproc_errors.CLASSES[
 
 # --- calling the library ---
 
-def _checked(function):
-    """A function of the library that raises exception classes, and what a signal handler has raised."""
-    def checked(*args):
-        try:
-            result = function(*args)
-        except GLib.Error as error:
-            raise _raised.pop() if _raised else from_glib(error)
-        if _raised:
-            raise _raised.pop()
-        return result
-    return checked
-
-
 def _check_all(kind):
-    """What can fail of a class of the library, as `_checked()` makes it."""
+    """What can fail of a class of the library, as `checked()` makes it."""
     return types.SimpleNamespace(**{
-        name: _checked(function) for name, function in vars(kind).items()
+        name: checked(function) for name, function in vars(kind).items()
         if isinstance(function, FunctionInfo) and function.can_throw_gerror()})
 
 
@@ -114,7 +104,7 @@ def _microseconds(timeout, timeout_us):
 
 
 def _pack_arguments(arguments):
-    return None if arguments is None else to_variant(arguments)
+    return None if arguments is None else _calls.to_variant(arguments)
 
 
 # --- messages ---
@@ -123,23 +113,14 @@ class Message(_raw.Message):
     """A message: `Message(payload, channel, priority)`; it cannot be changed."""
 
     def __new__(cls, payload=None, channel=None, priority=math.inf):
-        return _raw.Message.new_full(to_variant(payload), channel, priority)
+        return _raw.Message.new_full(_calls.to_variant(payload), channel, priority)
 
     def __init__(self, *args, **kwargs):
         pass
 
-    @property
-    def payload(self):
-        """The payload as a Python value."""
-        data = self.get_bytes()
-        return from_variant(self.get_payload()) if data is None else view(data)
-
-    @property
-    def bytes(self):
-        """The payload of type `ay` as a read-only memoryview, without a copy; None for any other."""
-        data = self.get_bytes()
-        return None if data is None else view(data)
-
+    payload = property(_calls.get_payload, doc="The payload as a Python value.")
+    bytes = property(_calls.get_bytes, doc="The payload of type `ay` as a read-only memoryview, which is a copy "
+                     "only when it is small; None for any other.")
     channel = property(_raw.Message.get_channel)
     priority = property(_raw.Message.get_priority)
     kind = property(_raw.Message.get_kind)
@@ -153,13 +134,16 @@ class Message(_raw.Message):
 
 Message = override(Message)
 
+if _calls.__name__.endswith("_native"):
+    _calls.set_up(Message, GLib.Variant, _coproc_interrupt.raised, _coproc_errors.from_glib)
+
 
 def _handle(handler, messenger, message, *args):
     """Calls a handler of the signal `message`. Who has asked is told that it failed, and does not wait."""
     try:
         return handler(messenger, message, *args)
     except Exception as error:
-        if message.get_kind() == _Kind.REQUEST:
+        if message.get_kind() == _REQUEST:
             try:
                 _messenger.reply_error(messenger, message, to_glib(error))
             except GLib.Error:
@@ -178,10 +162,10 @@ class _Replies:
         return self
 
     def __next__(self):
-        reply = _messenger.receive_remaining(*self._args)
-        if reply is None:
+        reply = _calls.receive_remaining(*self._args, self)
+        if reply is self:
             raise StopIteration
-        return from_variant(reply)
+        return reply
 
 
 class _Messages:
@@ -197,7 +181,7 @@ class _Messages:
 
     def __next__(self):
         try:
-            return _messenger.receive_message(self._messenger, self._channel, -1, None)
+            return _calls.receive_message(self._messenger, self._channel, -1, None)
         except _ENDS:
             raise StopIteration from None
 
@@ -210,7 +194,7 @@ class _Messages:
             self._waiter = _coproc_asyncio.Waiter(self._messenger)
         try:
             while True:
-                message = _messenger.try_receive_message(self._messenger, self._channel)
+                message = _calls.try_receive_message(self._messenger, self._channel)
                 if message is not None:
                     await self._waiter.give_way()
                     return message
@@ -243,36 +227,33 @@ class Messenger(_raw.Messenger):
         is_message = name.partition("::")[0] == "message"
         return super().connect(name, functools.partial(_handle, handler) if is_message else handler, *args)
 
-    def _send(self, kind, send, payload, channel, priority):
-        if type(payload) is bytes and (priority is not None or type(self) in _PLAIN):
-            # The library reads them where they are.
-            _messenger.send_bytes_full(self, payload, channel, kind, math.inf if priority is None else priority)
-        elif priority is None:
-            send(self, to_variant(payload), channel)
-        else:
-            _messenger.send_message(self, Message(payload, channel, priority), kind)
-        return True
-
     def send_norequest(self, payload=None, channel=None, *, priority=None):
         """Sends a message that expects no reply."""
-        return self._send(_Kind.NOREQUEST, _messenger.send_norequest, payload, channel, priority)
+        return _calls.send(self, payload, channel, _NOREQUEST, priority)
 
     def send_request(self, payload=None, channel=None, *, priority=None):
         """Sends a request; its reply is received on the same channel."""
-        return self._send(_Kind.REQUEST, _messenger.send_request, payload, channel, priority)
+        return _calls.send(self, payload, channel, _REQUEST, priority)
 
     def send_request_multiple(self, payloads, channel=None):
         """Sends the requests of an iterable at once."""
-        return _messenger.send_request_multiple(self, [to_variant(payload) for payload in payloads], channel)
+        return _calls.send_request_multiple(self, payloads, channel)
+
+    def alloc_bytes(self, size):
+        """Memory for bytes to send, as a writable memoryview: it is filled, and what is sent of it is not copied.
+
+        It, and slices of it, can be sent by send_bytes(), send_norequest() and send_request(). After that the
+        peer may be reading it.
+        """
+        return _calls.alloc_bytes(self, size)
 
     def send_bytes(self, data, channel=None):
         """Sends what has a buffer, as bytes."""
-        # PyGObject takes any other buffer apart byte by byte.
-        return _messenger.send_bytes(self, data if type(data) is bytes else memoryview(data).tobytes(), channel)
+        return _calls.send_bytes(self, data, channel)
 
     def send_reply(self, payload=None, channel=None):
         """Answers the oldest request that was received on the channel."""
-        return _messenger.send_reply(self, to_variant(payload), channel)
+        return _calls.send(self, payload, channel, _REPLY, None)
 
     def send_error(self, error):
         """Sends a GLib.Error, or another exception with its traceback, past all queues."""
@@ -280,7 +261,7 @@ class Messenger(_raw.Messenger):
 
     def reply(self, request, payload=None):
         """Answers a request."""
-        return _messenger.reply(self, request, to_variant(payload))
+        return _calls.reply(self, request, payload)
 
     def reply_error(self, request, error):
         """Answers a request with a GLib.Error, or with another exception and its traceback."""
@@ -288,20 +269,20 @@ class Messenger(_raw.Messenger):
 
     def receive(self, channel=None, timeout=None):
         """Waits for the next payload of a channel, at most `timeout` seconds."""
-        return _messenger.receive_message(self, channel, _microseconds(timeout, -1), None).payload
+        return _calls.receive(self, channel, _microseconds(timeout, -1), None)
 
     def receive_blocking(self, channel=None, cancellable=None):
         """Waits for the next payload of a channel."""
-        return from_variant(_messenger.receive_blocking(self, channel, cancellable))
+        return _calls.receive(self, channel, -1, cancellable)
 
     def receive_available(self, channel=None):
         """A list of all payloads that are there."""
-        return [from_variant(variant) for variant in _messenger.receive_available(self, channel)]
+        return _calls.receive_available(self, channel)
 
     def try_receive(self, channel=None, default=None):
         """The next payload of a channel, or `default` when nothing is there."""
-        variant = _messenger.try_receive(self, channel)
-        return default if variant is None else from_variant(variant)
+        message = _calls.try_receive_message(self, channel)
+        return default if message is None else _calls.get_payload(message)
 
     def receive_remaining(self, channel=None, cancellable=None):
         """Iterates over the replies that are outstanding."""
@@ -309,16 +290,16 @@ class Messenger(_raw.Messenger):
 
     def receive_any(self, timeout_us=-1, cancellable=None, *, timeout=None):
         """Waits for the next message of any channel."""
-        return _messenger.receive_any(self, _microseconds(timeout, timeout_us), cancellable)
+        return _calls.receive_any(self, _microseconds(timeout, timeout_us), cancellable)
 
     def receive_message(self, channel=None, timeout_us=-1, cancellable=None, *, timeout=None):
         """Waits for the next message of a channel."""
-        return _messenger.receive_message(self, channel, _microseconds(timeout, timeout_us), cancellable)
+        return _calls.receive_message(self, channel, _microseconds(timeout, timeout_us), cancellable)
 
     def receive_messages(self, channel=None, max_messages=0, timeout_us=-1, cancellable=None, *, timeout=None):
         """Waits for messages of a channel. Returns: a list of all that are there, at most `max_messages`."""
-        return _messenger.receive_messages(self, channel, max_messages, _microseconds(timeout, timeout_us),
-                                           cancellable)
+        return _calls.receive_messages(self, channel, max_messages, _microseconds(timeout, timeout_us),
+                                       cancellable)
 
     def await_available(self, timeout_us=-1, cancellable=None, *, timeout=None):
         """Waits until some channel has a message."""
@@ -327,11 +308,9 @@ class Messenger(_raw.Messenger):
     def call(self, payload=None, channel=None, timeout_us=-1, cancellable=None, *, timeout=None):
         """Sends a request and waits for its own reply."""
         try:
-            reply = _messenger.call(self, to_variant(payload), channel, _microseconds(timeout, timeout_us),
-                                    cancellable)
+            return _calls.call(self, payload, channel, _microseconds(timeout, timeout_us), cancellable)
         except _ENDS as error:
             raise _explain(self, error)
-        return from_variant(reply)
 
     def messages(self, channel=None):
         """The messages of a channel, for `for` and `async for`, until the peer has ended or asks to."""
@@ -341,19 +320,19 @@ class Messenger(_raw.Messenger):
                    *user_data, timeout=None):
         """Sends a request; awaited, it gives the payload of its own reply."""
         return _begin(self, _raw.Messenger, "call",
-                      (to_variant(payload), channel, _microseconds(timeout, timeout_us), cancellable),
-                      callback, user_data, from_variant)
+                      (_calls.to_variant(payload), channel, _microseconds(timeout, timeout_us), cancellable),
+                      callback, user_data, _calls.from_variant)
 
     def call_finish(self, result):
-        return from_variant(_messenger.call_finish(self, result))
+        return _calls.from_variant(_messenger.call_finish(self, result))
 
     def receive_async(self, channel=None, cancellable=None, callback=None, *user_data):
         """Awaited, it gives the next payload of a channel."""
         return _begin(self, _raw.Messenger, "receive", (channel, cancellable), callback, user_data,
-                      from_variant)
+                      _calls.from_variant)
 
     def receive_finish(self, result):
-        return from_variant(_messenger.receive_finish(self, result))
+        return _calls.from_variant(_messenger.receive_finish(self, result))
 
     def receive_message_async(self, channel=None, timeout_us=-1, cancellable=None, callback=None,
                               *user_data, timeout=None):
@@ -361,16 +340,13 @@ class Messenger(_raw.Messenger):
         return _begin(self, _raw.Messenger, "receive_message",
                       (channel, _microseconds(timeout, timeout_us), cancellable), callback, user_data)
 
-    def send_message_async(self, message, kind=_Kind.NOREQUEST, cancellable=None, callback=None, *user_data):
+    def send_message_async(self, message, kind=_NOREQUEST, cancellable=None, callback=None, *user_data):
         """Sends a message; awaited, it is sent or has failed."""
         return _begin(self, _raw.Messenger, "send_message", (message, kind, cancellable), callback,
                       user_data)
 
 
 Messenger = _complete(Messenger, _messenger)
-
-# Those whose priority of bytes is known without asking.
-_PLAIN = {Messenger, _raw.PriorityMessenger, _raw.MultiMessenger}
 
 
 # --- workers ---
@@ -404,7 +380,7 @@ class WorkerResource(_raw.WorkerResource):
     def rlimits(self):
         """The limits on resources of the worker's process, as a dict."""
         limits = self.get_property("rlimits")
-        return None if limits is None else from_variant(limits)
+        return None if limits is None else _calls.from_variant(limits)
 
     @rlimits.setter
     def rlimits(self, limits):
@@ -467,7 +443,7 @@ class MapOperation(_raw.MapOperation):
         if result is None:
             self._raise_of_inputs()
             raise StopIteration
-        return from_variant(result)
+        return _calls.from_variant(result)
 
     def __aiter__(self):
         return self
@@ -477,7 +453,7 @@ class MapOperation(_raw.MapOperation):
         if result is None:
             self._raise_of_inputs()
             raise StopAsyncIteration
-        return from_variant(result[0])
+        return _calls.from_variant(result[0])
 
     def next_async(self, cancellable=None, callback=None, *user_data):
         """Awaited, it gives the next result and its index, or None at the end."""
@@ -524,16 +500,16 @@ class WorkerPool(_raw.WorkerPool):
 
     def map(self, inputs, chunk_size=0, cancellable=None):
         """A list of the results of an iterable's items, in their order; raises what the first has failed with."""
-        results = _pool.map(self, [to_variant(item) for item in inputs], chunk_size, cancellable)
-        return [from_variant(result) for result in results]
+        results = _pool.map(self, [_calls.to_variant(item) for item in inputs], chunk_size, cancellable)
+        return [_calls.from_variant(result) for result in results]
 
     def map_ordered(self, inputs, chunk_size=0):
         """Iterates over the results in the order of the inputs."""
-        return super().map_ordered([to_variant(item) for item in inputs], chunk_size)
+        return super().map_ordered([_calls.to_variant(item) for item in inputs], chunk_size)
 
     def map_unordered(self, inputs, chunk_size=0):
         """Iterates over the results as they come."""
-        return super().map_unordered([to_variant(item) for item in inputs], chunk_size)
+        return super().map_unordered([_calls.to_variant(item) for item in inputs], chunk_size)
 
     def map_lazy(self, inputs, ordered=True, chunk_size=0):
         """Iterates over the results of an iterable of any length, which is not run far ahead of them."""
@@ -541,7 +517,7 @@ class WorkerPool(_raw.WorkerPool):
 
         def make(*_):
             try:
-                return to_variant(next(items))
+                return _calls.to_variant(next(items))
             except StopIteration:
                 pass
             except Exception as error:
@@ -554,7 +530,7 @@ class WorkerPool(_raw.WorkerPool):
 
     def broadcast(self, payload=None):
         """Gives the same to every worker, and iterates over their replies as they come."""
-        return super().broadcast(to_variant(payload))
+        return super().broadcast(_calls.to_variant(payload))
 
     def start_async(self, arguments=None, cancellable=None, callback=None, *user_data):
         return _begin(self, _raw.WorkerPool, "start", (_pack_arguments(arguments), cancellable), callback,
@@ -569,11 +545,11 @@ class WorkerPool(_raw.WorkerPool):
                      *user_data, timeout=None):
         """Gives a task to the next free worker; awaited, it gives its result."""
         return _begin(self, _raw.WorkerPool, "submit",
-                      (to_variant(payload), priority, _microseconds(timeout, timeout_us), cancellable),
-                      callback, user_data, from_variant)
+                      (_calls.to_variant(payload), priority, _microseconds(timeout, timeout_us), cancellable),
+                      callback, user_data, _calls.from_variant)
 
     def submit_finish(self, result):
-        return from_variant(_pool.submit_finish(self, result))
+        return _calls.from_variant(_pool.submit_finish(self, result))
 
 
 MapOperation = _complete(MapOperation, _map)
@@ -582,8 +558,8 @@ WorkerPool = _complete(WorkerPool, _pool)
 
 def worker_connect(messenger_type=_raw.PriorityMessenger):
     """Takes up the connection of a worker program. Returns: the messenger, and the dict of arguments."""
-    messenger, arguments = _checked(_raw.worker_connect)(messenger_type)
-    return messenger, {} if arguments is None else from_variant(arguments)
+    messenger, arguments = checked(_raw.worker_connect)(messenger_type)
+    return messenger, {} if arguments is None else _calls.from_variant(arguments)
 
 
 def serve(function, messenger):
@@ -593,15 +569,15 @@ def serve(function, messenger):
     """
     try:
         while True:
-            request = _messenger.receive_any(messenger, -1, None)
-            if request.get_kind() != _Kind.REQUEST:
+            request = _calls.receive_any(messenger, -1, None)
+            if request.get_kind() != _REQUEST:
                 continue
             try:
-                reply = to_variant(function(request.payload))
+                reply = _calls.to_variant(function(request.payload))
             except Exception as error:
                 _messenger.reply_error(messenger, request, to_glib(error))
             else:
-                _messenger.reply(messenger, request, reply)
+                _calls.reply(messenger, request, reply)
     except _ENDS:
         pass
 

@@ -14,6 +14,8 @@ import traceback
 from gi.module import get_introspection_module
 from gi.repository import GLib
 
+from ._coproc_interrupt import raised as _raised
+
 _codes = get_introspection_module("Coproc").Error
 _DOMAIN = GLib.quark_to_string(get_introspection_module("Coproc").error_quark())
 _TRACE = "\n\nTraceback (most recent call last):\n"
@@ -111,6 +113,19 @@ def from_glib(error):
     if mark:
         raised.__cause__ = WorkerTraceback(mark.lstrip("\n") + trace)
     return raised
+
+
+def checked(function):
+    """A function of the library that raises exception classes, and what a signal handler has raised."""
+    def check(*args):
+        try:
+            result = function(*args)
+        except GLib.Error as error:
+            raise _raised.pop() if _raised else from_glib(error)
+        if _raised:
+            raise _raised.pop()
+        return result
+    return check
 
 
 def to_glib(error):

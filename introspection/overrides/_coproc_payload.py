@@ -114,6 +114,8 @@ def _write_dict(value):
     for key, item in value.items():
         item = _write_variant(item)
         if code != "s":
+            if code == "x" and not -1 << 63 <= key < 1 << 63:
+                raise OverflowError("An integer that is a key of a payload has 63 bits and a sign")
             entries.append((_INT if code == "x" else _DOUBLE)(key) + item)
             continue
         key = _write_string(key)[1]
@@ -153,18 +155,21 @@ def _write_glib(value):
     return value.get_type_string(), value.get_data_as_bytes().get_data()
 
 
-_BUFFERS = {"?": "b", "b": "y", "B": "y", "c": "y", "h": "n", "H": "q", "i": "i", "I": "u", "q": "x", "Q": "t",
-            "d": "d"}
-_BUFFERS.update({"l": "x", "L": "t"} if struct.calcsize("l") == 8 else {"l": "i", "L": "u"})
+# The format and the size of the items of a buffer: that of `l` differs.
+_BUFFERS = {("?", 1): "b", ("c", 1): "y", ("d", 8): "d"}
+_BUFFERS.update({(kind, size): code for size, code in ((1, "y"), (2, "n"), (4, "i"), (8, "x")) for kind in "bhilq"})
+_BUFFERS.update({(kind, size): code for size, code in ((1, "y"), (2, "q"), (4, "u"), (8, "t")) for kind in "BHILQ"})
+_TRUTHS = bytes([0] + [1] * 255)  # what a bool may be in memory, and what it is in a payload
 
 
 def _write_buffer(view):
-    if view.format.lstrip("<=@") == "f":
-        view = memoryview(array.array("d", view.tolist()))
-    code = _BUFFERS.get(view.format.lstrip("<=@"))
+    kind = view.format.lstrip("<=@")
+    code = "d" if kind == "f" else _BUFFERS.get((kind, view.itemsize))
     if code is None or view.ndim != 1:
         raise TypeError(f"A buffer of format '{view.format}' and {view.ndim} dimensions cannot be a payload")
-    return "a" + code, view.tobytes()
+    if kind == "f":
+        return "ad", array.array("d", view.tolist()).tobytes()
+    return "a" + code, view.tobytes().translate(_TRUTHS) if code == "b" else view.tobytes()
 
 
 def _write_other(value):
@@ -333,6 +338,8 @@ def _read_members(code, data, start, end):
 
 def _read_nested(data, start, end):
     text = bytes(data[max(start, end - 257):end])
+    if b"\0" not in text:  # the type of a long tuple
+        text = bytes(data[start:end])
     code = text[text.rindex(b"\0") + 1:].decode()
     return _read(code, data, start, end - len(code) - 1)
 
@@ -362,15 +369,20 @@ def _read(code, data, start, end):
     return _read_members(code, data, start, end)
 
 
-def view(bytes_):
-    """A read-only view of a GLib.Bytes, which lives as long as the view does."""
+def map_bytes(bytes_):
+    """A writable view of a GLib.Bytes, which lives as long as the view does."""
+    import ctypes  # when it is needed: it takes long
     size = bytes_.get_size()
-    if size < SMALL:
-        return memoryview(bytes_.get_data() or b"")
-    import ctypes
     block = (ctypes.c_ubyte * size).from_address(bytes_.get_region(1, 0, size))
     block.owner = bytes_
-    return memoryview(block).cast("B").toreadonly()
+    return memoryview(block).cast("B")
+
+
+def view(bytes_):
+    """A read-only view of a GLib.Bytes, or of a copy when it is small."""
+    if bytes_.get_size() < SMALL:
+        return memoryview(bytes_.get_data() or b"")
+    return map_bytes(bytes_).toreadonly()
 
 
 _READ_SIMPLE = {

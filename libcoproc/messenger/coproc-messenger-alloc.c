@@ -30,8 +30,8 @@
  * coproc_messenger_send_message (messenger, message, COPROC_MESSAGE_KIND_NOREQUEST, NULL, &error);
  * ```
  *
- * In JavaScript the `toArray()` of the bytes is an array over the memory itself. Python's `get_data()` copies; a
- * `memoryview` of the memory itself takes
+ * In JavaScript the `toArray()` of the bytes is an array over the memory itself. With its override Python gets a
+ * writable `memoryview` instead of the bytes; without it, `get_data()` copies, and a view of the memory itself takes
  *
  * ```python
  * glib = ctypes.CDLL("libglib-2.0.so.0")

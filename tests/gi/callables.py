@@ -38,6 +38,13 @@ def count(messenger, start=0):
         messenger.reply(request, i)
 
 
+def look(messenger):
+    """Holds a payload, and tells what its first byte is now."""
+    data = messenger.receive("data")
+    for request in messenger.messages():
+        messenger.reply(request, data[0])
+
+
 def refuse(messenger):
     raise ValueError("not today")
 

@@ -20,6 +20,10 @@ from gi.repository import Coproc, Gio, GLib, GObject  # noqa: E402, F401
 SECOND = 1000000
 
 assert Coproc.Messenger.__module__ == f"gi.{'overrides' if OVERRIDE else 'repository'}.Coproc"
+# With the override the calls are those of its extension module, or of Python.
+NATIVE = "COPROC_TEST_NATIVE" in os.environ
+assert ("gi.overrides._coproc_native" in sys.modules) == NATIVE
+assert ("gi.overrides._coproc_calls" in sys.modules) == (OVERRIDE and not NATIVE)
 
 
 def string(text):

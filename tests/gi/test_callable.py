@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import callables
-from coprocgi import Case, Coproc, main, until
+from coprocgi import NATIVE, Case, Coproc, main, until
 
 
 def local(value):
@@ -111,6 +111,17 @@ class Callable(Case):
                     await worker.messenger.call_async(1)
 
         asyncio.run(run())
+
+    def test_alloc_bytes(self):
+        """Bytes that are sent from the library's memory are not copied: the worker sees what becomes of them."""
+        messenger = self.start(callables.look)
+        data = messenger.alloc_bytes(1 << 20)
+        self.assertFalse(data.readonly)
+        data[:] = bytes(1 << 20)
+        messenger.send_bytes(data, "data")
+        self.assertEqual(messenger.call(), 0)
+        data[0] = 7
+        self.assertEqual(messenger.call(), 7 if NATIVE else 0)
 
     def test_wrong_arguments(self):
         messenger = self.start(callables.Adder, nonesuch=1)

@@ -3,10 +3,13 @@
 """Python values as payloads: what GLib makes of them, what comes back, and what it costs."""
 
 import array
+import enum
 import random
+import sys
 import time
+import unittest
 
-from coprocgi import Case, Coproc, GLib, main, pair
+from coprocgi import NATIVE, Case, Coproc, GLib, main, pair
 
 MIB = 1 << 20
 
@@ -86,15 +89,39 @@ class Payload(Case):
                 ("", "s"), ("grün", "s"), (b"", "ay"), (b"\0\xff", "ay"), ([], "av"), ([1, 2], "ax"),
                 ([.5], "ad"), (["a", ""], "as"), ([1, "a", None], "av"), ([True], "av"), ([1 << 63], "av"),
                 ((), "()"), ((1, "a", True), "(xsb)"), ({}, "a{sv}"), ({"a": {"b": [None]}}, "a{sv}"),
-                ({1: "x"}, "a{xv}"), ({.5: None}, "a{dv}"), ([[1], [2, 3]], "av")):
+                ({1: "x"}, "a{xv}"), ({.5: None}, "a{dv}"), ([[1], [2, 3]], "av"), ((True, ("a",)), "(b(s))"),
+                ((True, (True, ()), ("a", 1), None, "b"), "(b(b())(sx)mvs)"), ((None, None), "(mvmv)"),
+                ((True, ["a"], [], b"c"), "(basavay)"), ({1 << 62: {}}, "a{xv}"), ([tuple(range(300))], "av"),
+                (("a", (True, ("b", (False, ("c", (1,)))))), "(s(b(s(b(s(x))))))")):
             with self.subTest(value):
                 self.check(value, value, code)
+
+    def test_subclasses(self):
+        """Of the types that payloads have; elements and keys of them are not of exactly one type."""
+        class Text(str):
+            pass
+
+        class Pairs(dict):
+            pass
+
+        number = enum.IntEnum("Number", "ONE TWO")
+        self.assertEqual(self.cross(Text("x"))[0], "x")
+        self.assertEqual(self.cross(number.TWO)[0], 2)
+        self.assertEqual(self.cross(Pairs(a=Text("x")))[0], {"a": "x"})
+        value, variant = self.cross([1, number.TWO])
+        self.assertEqual((value, variant.get_type_string()), ([1, 2], "av"))
+        with self.assertRaises(TypeError):
+            self.host_end.send_norequest({Text("x"): 1})
 
     def test_buffers(self):
         for value, expected, code in (
                 (bytearray(b"ab"), b"ab", "ay"), (memoryview(b"abcd")[::2], b"ac", "ay"),
                 (array.array("d", [.5, 1]), [.5, 1.], "ad"), (array.array("f", [.5]), [.5], "ad"),
                 (array.array("q", [-1]), [-1], "ax"), (array.array("H", [7]), [7], "aq"),
+                (array.array("l", [-1]), [-1], "ax"), (memoryview(b"\0\2").cast("?"), [False, True], "ab"),
+                (memoryview(bytearray(4)).cast("b"), bytes(4), "ay"), (array.array("d"), [], "ad"),
+                (memoryview(array.array("i", [1, 2, 3]))[::-1], [3, 2, 1], "ai"),
+                ((True, memoryview(b"ab"), array.array("H", [7])), (True, b"ab", [7]), "(bayaq)"),
                 ([array.array("i", [1])], [[1]], "av")):
             with self.subTest(value):
                 self.check(value, expected, code)
@@ -143,10 +170,67 @@ class Payload(Case):
         """Nothing is sent of what cannot be sent."""
         for value, kind in ((object(), TypeError), ({1, 2}, TypeError), ({1: 1, "a": 2}, TypeError),
                             ([object()], TypeError), (1 << 64, OverflowError), ("a\0b", ValueError),
-                            ({"a\0": 1}, ValueError), (1j, TypeError)):
+                            ({"a\0": 1}, ValueError), (1j, TypeError), (-1 << 64, OverflowError),
+                            ({1 << 63: 1}, OverflowError), (["a", "b\0"], ValueError), ("\ud800", ValueError),
+                            (memoryview(b"abcd").cast("B", (2, 2)), TypeError), ({None: 1}, TypeError)):
             with self.assertRaises(kind, msg=repr(value)):
                 self.host_end.send_norequest(value, "p")
+        endless = []
+        endless.append(endless)
+        with self.assertRaises(RecursionError):
+            self.host_end.send_norequest(endless, "p")
         self.assertEqual(self.host_end.messages_sent("p"), 0)
+
+    @unittest.skipUnless(NATIVE, "for the extension module")
+    def test_hostile(self):
+        """Nothing outside of a payload is read, whatever is in it and though it is said to be in normal form."""
+        choose, n_refused = random.Random(1), 0
+        for seed in range(300):
+            variant = reference(Generator(seed).value(4))
+            data = bytearray(variant.get_data_as_bytes().get_data() or b"")
+            for _ in range(50):
+                changed = bytearray(data[:choose.randint(len(data) // 2, len(data))])
+                for _ in range(choose.randint(1, 4)):
+                    if changed:
+                        changed[choose.randrange(len(changed))] = choose.choice((0, 1, 255, choose.randrange(256)))
+                # On the heap, so that AddressSanitizer and valgrind see what is read behind it.
+                bad = GLib.Variant.new_from_bytes(variant.get_type(), GLib.Bytes.new(bytes(changed)), True)
+                try:
+                    Coproc.Message(bad).payload
+                except ValueError:
+                    n_refused += 1
+        self.assertGreater(n_refused, 1000)
+
+    @unittest.skipUnless(NATIVE, "for the extension module")
+    def test_nothing_is_kept(self):
+        """References are dropped, of what is sent, received, and refused."""
+        values = [None, 1, .5, "text" * 9, b"x" * 20000, [1, 2], ["a"], {"a": {1: [None, 2.5]}}, ("a", (1, b"b")),
+                  array.array("f", [1]), GLib.Variant("(is)", (1, "x")), memoryview(bytes(99))]
+        refused = [object(), ["a", "b\0"], {"a": object()}, ("a", [1, object()]), {1: 1 << 70}]
+
+        def work():
+            for value in values:
+                self.host_end.send_request(value, "p")
+                self.worker_end.reply(self.worker_end.receive_message("p"), value)
+            self.assertEqual(len(list(self.host_end.receive_remaining("p"))), len(values))
+            self.host_end.send_request_multiple(iter(values), "p")
+            for message in self.worker_end.receive_messages("p"):
+                self.worker_end.reply(message, message.payload)
+            self.assertEqual(len(self.host_end.receive_available("p")), len(values))
+            for value in refused:
+                self.assertRaises((TypeError, ValueError, OverflowError), self.host_end.send_norequest, value)
+                self.assertRaises((TypeError, ValueError, OverflowError), self.host_end.send_request_multiple,
+                                  [1, value])
+            self.assertRaises(Coproc.TimedOut, self.host_end.receive, timeout=0)
+            self.assertRaises(TypeError, self.host_end.receive, 5)
+            self.assertIsNone(self.host_end.try_receive())
+
+        for _ in range(20):
+            work()
+        before = sys.getallocatedblocks()
+        for _ in range(200):
+            work()
+        self.assertLess(sys.getallocatedblocks() - before, 200)
 
     def test_bytes_are_a_view(self):
         """Received bytes are read-only, are not copied when they are many, and live as long as the view."""

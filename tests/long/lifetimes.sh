@@ -13,7 +13,7 @@ source_dir=$(cd "$(dirname "$0")/../.." && pwd)
 build=${COPROC_BUILD:-$source_dir/build}
 
 sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3-gi gjs \
-  gobject-introspection libgirepository1.0-dev
+  python3-dev python-gi-dev gobject-introspection libgirepository1.0-dev
 
 if [ ! -f "$build/lifetimes/build.ninja" ]; then
   meson setup "$build/lifetimes" "$source_dir" -Dexamples=false -Ddocs=disabled -Dvapi=disabled

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#include "coproc-native.h"
+
+#include <math.h>
+
+/* Every call of the library may wait, and so releases the GIL. Each function here is called with exactly the arguments
+ * that stand above it. */
+
+/* --- sending --- */
+
+/* Whether bytes have no priority of their own there, so that the library need not see them as a payload. */
+static gboolean
+is_plain (CoprocMessenger *messenger)
+{
+  const GType type = G_OBJECT_TYPE (messenger);
+
+  return type == COPROC_TYPE_PRIORITY_MESSENGER || type == COPROC_TYPE_MULTI_MESSENGER;
+}
+
+/* @buffer is released. */
+static PyObject *
+send_buffer (CoprocMessenger *messenger, Py_buffer *buffer, const char *channel, gint64 kind, double priority)
+{
+  GError *error = NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  coproc_messenger_send_bytes_full (messenger, buffer->buf, (gsize) buffer->len, channel, (CoprocMessageKind) kind,
+                                    priority, NULL, &error);
+  Py_END_ALLOW_THREADS
+  PyBuffer_Release (buffer);
+  return coproc_native_end_send (error);
+}
+
+/* @priority: (nullable): NULL for what the messenger makes of the payload */
+static void
+send_variant (CoprocMessenger  *messenger,
+              GVariant         *variant,
+              const char       *channel,
+              gint64            kind,
+              const double     *priority,
+              GError          **error)
+{
+  g_autoptr (CoprocMessage) message = NULL;
+
+  if (priority != NULL)
+    {
+      message = coproc_message_new_full (variant, channel, *priority);
+      coproc_messenger_send_message (messenger, message, (CoprocMessageKind) kind, NULL, error);
+    }
+  else if (kind == COPROC_MESSAGE_KIND_REQUEST)
+    coproc_messenger_send_request (messenger, variant, channel, error);
+  else if (kind == COPROC_MESSAGE_KIND_REPLY)
+    coproc_messenger_send_reply (messenger, variant, channel, error);
+  else
+    coproc_messenger_send_norequest (messenger, variant, channel, error);
+}
+
+/* send (messenger, payload, channel, kind, priority or None) */
+static PyObject *
+call_send (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autoptr (GVariant) variant = NULL;
+  PyObject *payload, *given;
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  double priority = INFINITY;
+  gint64 kind;
+  Py_buffer buffer;
+
+  if (!coproc_native_parse ("send", "mocno", args, n, &messenger, &payload, &channel, &kind, &given))
+    return NULL;
+  if (given != Py_None)
+    priority = PyFloat_AsDouble (given);
+  if (PyErr_Occurred () != NULL)
+    return NULL;
+  if ((given != Py_None || is_plain (messenger)) && coproc_native_get_bytes (payload, &buffer))
+    return send_buffer (messenger, &buffer, channel, kind, priority);
+  variant = coproc_native_to_variant (payload, messenger);
+  if (variant == NULL)
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  send_variant (messenger, variant, channel, kind, given != Py_None ? &priority : NULL, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_send (error);
+}
+
+/* send_bytes (messenger, data, channel): whatever the buffer holds */
+static PyObject *
+call_send_bytes (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *data;
+  Py_buffer buffer;
+
+  if (!coproc_native_parse ("send_bytes", "moc", args, n, &messenger, &data, &channel))
+    return NULL;
+  data = PyMemoryView_Check (data) ? PyMemoryView_GetContiguous (data, PyBUF_READ, 'C') : Py_NewRef (data);
+  if (data == NULL)
+    return NULL;
+  if (PyObject_GetBuffer (data, &buffer, PyBUF_SIMPLE) != 0)
+    {
+      Py_DECREF (data);
+      return NULL;
+    }
+
+  Py_BEGIN_ALLOW_THREADS
+  coproc_messenger_send_bytes (messenger, buffer.buf, (gsize) buffer.len, channel, &error);
+  Py_END_ALLOW_THREADS
+  PyBuffer_Release (&buffer);
+  Py_DECREF (data);
+  return coproc_native_end_send (error);
+}
+
+/* Returns: (transfer full): the payloads of a list or a tuple; NULL with an exception */
+static GPtrArray *
+make_variants (PyObject *sequence, CoprocMessenger *messenger)
+{
+  g_autoptr (GPtrArray) variants = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+
+  /* To make one may run code of Python's, which may change the list. */
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE (sequence); i++)
+    {
+      PyObject *item = Py_NewRef (PySequence_Fast_GET_ITEM (sequence, i));
+      GVariant *variant = coproc_native_to_variant (item, messenger);
+
+      Py_DECREF (item);
+      if (variant == NULL)
+        return NULL;
+      g_ptr_array_add (variants, variant);
+    }
+  return g_steal_pointer (&variants);
+}
+
+/* send_request_multiple (messenger, payloads, channel): of any iterable */
+static PyObject *
+call_send_request_multiple (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autoptr (GPtrArray) variants = NULL;
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *payloads;
+
+  if (!coproc_native_parse ("send_request_multiple", "moc", args, n, &messenger, &payloads, &channel))
+    return NULL;
+  payloads = PySequence_Fast (payloads, "The payloads are to be an iterable");
+  if (payloads == NULL)
+    return NULL;
+  variants = make_variants (payloads, messenger);
+  Py_DECREF (payloads);
+  if (variants == NULL)
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  coproc_messenger_send_request_multiple (messenger, (GVariant **) variants->pdata, variants->len, channel, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_send (error);
+}
+
+/* reply (messenger, request, payload) */
+static PyObject *
+call_reply (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autoptr (GVariant) variant = NULL;
+  CoprocMessenger *messenger;
+  CoprocMessage *request;
+  GError *error = NULL;
+  PyObject *payload;
+
+  if (!coproc_native_parse ("reply", "mro", args, n, &messenger, &request, &payload))
+    return NULL;
+  variant = coproc_native_to_variant (payload, messenger);
+  if (variant == NULL)
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  coproc_messenger_reply (messenger, request, variant, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_send (error);
+}
+
+/* call (messenger, payload, channel, timeout_us, cancellable) */
+static PyObject *
+call_call (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autoptr (GVariant) variant = NULL;
+  CoprocMessenger *messenger;
+  GCancellable *cancellable;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *payload;
+  GVariant *reply;
+  gint64 timeout;
+
+  if (!coproc_native_parse ("call", "mocnx", args, n, &messenger, &payload, &channel, &timeout, &cancellable))
+    return NULL;
+  variant = coproc_native_to_variant (payload, messenger);
+  if (variant == NULL)
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  reply = coproc_messenger_call (messenger, variant, channel, timeout, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive (reply, error, Py_None);
+}
+
+/* --- receiving --- */
+
+/* receive_message (messenger, channel, timeout_us, cancellable) */
+static PyObject *
+call_receive_message (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GCancellable *cancellable;
+  CoprocMessage *message;
+  GError *error = NULL;
+  const char *channel;
+  gint64 timeout;
+
+  if (!coproc_native_parse ("receive_message", "mcnx", args, n, &messenger, &channel, &timeout, &cancellable))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  message = coproc_messenger_receive_message (messenger, channel, timeout, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive_message (message, error);
+}
+
+/* receive_any (messenger, timeout_us, cancellable) */
+static PyObject *
+call_receive_any (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GCancellable *cancellable;
+  CoprocMessage *message;
+  GError *error = NULL;
+  gint64 timeout;
+
+  if (!coproc_native_parse ("receive_any", "mnx", args, n, &messenger, &timeout, &cancellable))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  message = coproc_messenger_receive_any (messenger, timeout, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive_message (message, error);
+}
+
+/* try_receive_message (messenger, channel): None when nothing is there */
+static PyObject *
+call_try_receive_message (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  CoprocMessage *message;
+  GError *error = NULL;
+  const char *channel;
+
+  if (!coproc_native_parse ("try_receive_message", "mc", args, n, &messenger, &channel))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  message = coproc_messenger_try_receive_message (messenger, channel, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive_message (message, error);
+}
+
+static PyObject *
+wrap_message (gpointer item)
+{
+  return coproc_native_wrap_message (item);
+}
+
+/* receive_messages (messenger, channel, max_messages, timeout_us, cancellable) */
+static PyObject *
+call_receive_messages (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GCancellable *cancellable;
+  CoprocMessage **messages;
+  GError *error = NULL;
+  const char *channel;
+  gint64 max, timeout;
+  gsize n_messages = 0;
+
+  if (!coproc_native_parse ("receive_messages", "mcnnx", args, n, &messenger, &channel, &max, &timeout, &cancellable))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  messages = coproc_messenger_receive_messages (messenger, channel, (gsize) max, timeout, cancellable, &n_messages,
+                                                &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive_array ((gpointer *) messages, n_messages, error, wrap_message,
+                                          (GDestroyNotify) coproc_message_unref);
+}
+
+static PyObject *
+unwrap_variant (gpointer item)
+{
+  g_autoptr (GVariant) variant = item;
+
+  return coproc_native_from_variant (variant);
+}
+
+/* receive_available (messenger, channel) */
+static PyObject *
+call_receive_available (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  GVariant **payloads;
+  gsize n_payloads = 0;
+
+  if (!coproc_native_parse ("receive_available", "mc", args, n, &messenger, &channel))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  payloads = coproc_messenger_receive_available (messenger, channel, &n_payloads, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive_array ((gpointer *) payloads, n_payloads, error, unwrap_variant,
+                                          (GDestroyNotify) g_variant_unref);
+}
+
+/* receive (messenger, channel, timeout_us, cancellable): the payload of the next message */
+static PyObject *
+call_receive (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  PyObject *message = call_receive_message (module, args, n), *payload;
+
+  if (message == NULL)
+    return NULL;
+  payload = coproc_native_from_message (((PyGBoxed *) message)->boxed);
+  Py_DECREF (message);
+  return payload;
+}
+
+/* receive_remaining (messenger, channel, cancellable, end): the payload of the next reply, or `end` */
+static PyObject *
+call_receive_remaining (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GCancellable *cancellable;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *end;
+  GVariant *reply;
+
+  if (!coproc_native_parse ("receive_remaining", "mcxo", args, n, &messenger, &channel, &cancellable, &end))
+    return NULL;
+
+  Py_BEGIN_ALLOW_THREADS
+  reply = coproc_messenger_receive_remaining (messenger, channel, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return coproc_native_end_receive (reply, error, end);
+}
+
+#define CALL(name) { #name, (PyCFunction) (void (*) (void)) call_##name, METH_FASTCALL, NULL }
+
+PyMethodDef coproc_native_calls[] = {
+  CALL (call),
+  CALL (receive),
+  CALL (receive_any),
+  CALL (receive_available),
+  CALL (receive_message),
+  CALL (receive_messages),
+  CALL (receive_remaining),
+  CALL (reply),
+  CALL (send),
+  CALL (send_bytes),
+  CALL (send_request_multiple),
+  CALL (try_receive_message),
+  { NULL, NULL, 0, NULL },
+};

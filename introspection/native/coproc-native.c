@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * SPDX-FileCopyrightText: 2026 The libcoproc authors
+ */
+#define COPROC_NATIVE_MAIN
+#include "coproc-native.h"
+
+CoprocNative coproc_native;
+
+/* Fills a field of the state, which lasts as long as the process. */
+static void
+keep (gpointer field, PyObject *value)
+{
+  *(PyObject **) field = Py_NewRef (value);
+}
+
+/* set_up (class of messages, class of variants, list of what handlers raise, function for errors) */
+static PyObject *
+native_set_up (PyObject *module, PyObject *args)
+{
+  PyObject *message, *variant, *raised, *from_glib;
+
+  if (!PyArg_ParseTuple (args, "O!O!O!O", &PyType_Type, &message, &PyType_Type, &variant, &PyList_Type, &raised,
+                         &from_glib))
+    return NULL;
+  if (coproc_native.message == NULL)
+    {
+      keep (&coproc_native.message, message);
+      keep (&coproc_native.variant, variant);
+      keep (&coproc_native.raised, raised);
+      keep (&coproc_native.from_glib, from_glib);
+    }
+  Py_RETURN_NONE;
+}
+
+/* to_variant (value): a GLib.Variant of it, which is itself if it is one */
+static PyObject *
+native_to_variant (PyObject *module, PyObject *value)
+{
+  g_auto (GValue) holder = G_VALUE_INIT;
+  GVariant *variant;
+
+  if (Py_IS_TYPE (value, coproc_native.variant))
+    return Py_NewRef (value);
+  variant = coproc_native_to_variant (value, NULL);
+  if (variant == NULL)
+    return NULL;
+  g_value_init (&holder, G_TYPE_VARIANT);
+  g_value_take_variant (&holder, variant);
+  return pyg_value_as_pyobject (&holder, FALSE);
+}
+
+/* from_variant (variant) */
+static PyObject *
+native_from_variant (PyObject *module, PyObject *value)
+{
+  if (!PyObject_TypeCheck (value, coproc_native.variant) || pyg_pointer_get_ptr (value) == NULL)
+    {
+      PyErr_Format (PyExc_TypeError, "A GLib.Variant is expected, not %s", Py_TYPE (value)->tp_name);
+      return NULL;
+    }
+  return coproc_native_from_variant (pyg_pointer_get_ptr (value));
+}
+
+/* get_payload (message) */
+static PyObject *
+native_get_payload (PyObject *module, PyObject *value)
+{
+  CoprocMessage *message;
+
+  return coproc_native_parse ("get_payload", "r", &value, 1, &message) ? coproc_native_from_message (message) : NULL;
+}
+
+/* get_bytes (message): None when the payload is no `ay` */
+static PyObject *
+native_get_bytes (PyObject *module, PyObject *value)
+{
+  CoprocMessage *message;
+
+  if (!coproc_native_parse ("get_bytes", "r", &value, 1, &message))
+    return NULL;
+  if (coproc_message_get_bytes (message) == NULL)
+    Py_RETURN_NONE;
+  return coproc_native_from_message (message);
+}
+
+/* alloc_bytes (messenger, size): memory of the library's, for bytes to send */
+static PyObject *
+native_alloc_bytes (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autoptr (GBytes) bytes = NULL;
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  gint64 size;
+
+  if (!coproc_native_parse ("alloc_bytes", "mn", args, n, &messenger, &size))
+    return NULL;
+  if (size < 1)
+    {
+      PyErr_SetString (PyExc_ValueError, "There is no memory of less than a byte");
+      return NULL;
+    }
+  bytes = coproc_messenger_alloc_bytes (messenger, (gsize) size, &error);
+  if (bytes == NULL)
+    return coproc_native_end_receive (NULL, error, Py_None);
+  return coproc_native_view (bytes, g_bytes_get_data (bytes, NULL), (gsize) size, TRUE);
+}
+
+static PyMethodDef native_functions[] = {
+  { "set_up", native_set_up, METH_VARARGS, NULL },
+  { "to_variant", native_to_variant, METH_O, NULL },
+  { "from_variant", native_from_variant, METH_O, NULL },
+  { "get_payload", native_get_payload, METH_O, NULL },
+  { "get_bytes", native_get_bytes, METH_O, NULL },
+  { "alloc_bytes", (PyCFunction) (void (*) (void)) native_alloc_bytes, METH_FASTCALL, NULL },
+  { NULL, NULL, 0, NULL },
+};
+
+static struct PyModuleDef native_module = {
+  PyModuleDef_HEAD_INIT,
+  .m_name = "_coproc_native",
+  .m_doc = PyDoc_STR ("What the override of Coproc does in C, see _coproc_calls."),
+  .m_size = -1,
+  .m_methods = native_functions,
+};
+
+PyMODINIT_FUNC PyInit__coproc_native (void);
+
+PyMODINIT_FUNC
+PyInit__coproc_native (void)
+{
+  PyObject *gobject = pygobject_init (3, 42, 0), *module = NULL;
+
+  Py_XDECREF (gobject);
+  if (gobject != NULL && PyType_Ready (&coproc_view_type) == 0)
+    module = PyModule_Create (&native_module);
+  if (module != NULL && PyModule_AddFunctions (module, coproc_native_calls) != 0)
+    Py_CLEAR (module);
+  return module;
+}
