@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +39,18 @@ bench_now (void)
 
   clock_gettime (CLOCK_MONOTONIC, &now);
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* Returns: the seconds of processor time that this process has taken */
+static inline double
+bench_cpu_time (void)
+{
+  struct rusage usage;
+
+  if (getrusage (RUSAGE_SELF, &usage) < 0)
+    bench_die ("getrusage");
+  return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+         + (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* Pins the calling process to the nth of the cores that it was started with; where there are
