@@ -458,28 +458,42 @@ class Asyncio(Case):
             descriptors()
         until(lambda: (gc.collect(), open_fds() <= before)[1])
 
-    def test_glib_loop(self):
-        """A loop of GLib's own iterates the context that completions come in."""
-        try:
-            from gi.events import GLibEventLoopPolicy
-        except ImportError:
-            try:
-                from gbulb import GLibEventLoopPolicy
-            except ImportError:
-                self.skipTest("neither gi.events nor gbulb is installed")
-
+    def run_on(self, policy):
+        """Runs calls on a loop of GLib's own, which iterates the context that completions come in."""
         async def run():
             async with Coproc.WorkerResource.new("echo", "echo") as worker:
                 self.assertEqual(await asyncio.gather(*map(worker.messenger.call_async, range(10))),
                                  list(range(10)))
                 with self.assertRaises(asyncio.TimeoutError):
                     await asyncio.wait_for(worker.messenger.receive_async("x"), 0.01)
+                worker.messenger.send_request("!", "m")
+                async for message in worker.messenger.messages("m"):
+                    break
+                self.assertEqual(message.payload, "!")
 
-        asyncio.set_event_loop_policy(GLibEventLoopPolicy())
+        from gi.overrides import _coproc_asyncio
+        asyncio.set_event_loop_policy(policy)
         try:
-            asyncio.run(run())
+            loop = policy.get_event_loop()
+            self.assertIs(_coproc_asyncio._get_context(loop), _coproc_asyncio._Loop)
+            loop.run_until_complete(asyncio.wait_for(run(), 60))
+            loop.close()
         finally:
             asyncio.set_event_loop_policy(None)
+
+    def test_gi_events(self):
+        try:
+            from gi.events import GLibEventLoopPolicy
+        except ImportError:
+            from events_standin import GLibEventLoopPolicy
+        self.run_on(GLibEventLoopPolicy())
+
+    def test_gbulb(self):
+        try:
+            from gbulb import GLibEventLoopPolicy
+        except ImportError:
+            self.skipTest("gbulb is not installed")
+        self.run_on(GLibEventLoopPolicy())
 
     def test_interrupt(self):
         """Ctrl-C cancels the main task, as it does without this library."""
