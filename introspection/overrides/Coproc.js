@@ -423,7 +423,7 @@ function* receiveAll(Coproc, messenger) {
 
 function addFunctions(Coproc) {
     const connect = Coproc.worker_connect;
-    const {Messenger, WorkerResource, MessageKind} = Coproc;
+    const {Messenger, WorkerPool, WorkerResource, MessageKind} = Coproc;
 
     Coproc.worker_connect = (type = Coproc.PriorityMessenger) => {
         const [messenger, args] = connect(type.$gtype ?? type);
@@ -452,7 +452,7 @@ function addFunctions(Coproc) {
      * promise of the function is waited for. */
     Coproc.using = (resource, callback) => {
         const end = () => resource instanceof Messenger ? resource.close() : resource.stop();
-        if (resource instanceof Coproc.WorkerPool || resource instanceof WorkerResource && !resource.is_alive())
+        if (resource instanceof WorkerPool || resource instanceof WorkerResource && !resource.is_alive())
             resource.start();
         let result;
         try {
@@ -469,10 +469,12 @@ function addFunctions(Coproc) {
 
     // As `using` will have it, where the engine has the symbols.
     Messenger.prototype[Symbol.dispose ?? Symbol.for('dispose')] = Messenger.prototype.close;
-    WorkerResource.prototype[Symbol.dispose ?? Symbol.for('dispose')] = function () {
-        this.stop();
-    };
-    WorkerResource.prototype[Symbol.asyncDispose ?? Symbol.for('asyncDispose')] = function () {
-        return this.stop_async();
-    };
+    for (const kind of [WorkerResource, WorkerPool]) {
+        kind.prototype[Symbol.dispose ?? Symbol.for('dispose')] = function () {
+            this.stop();
+        };
+        kind.prototype[Symbol.asyncDispose ?? Symbol.for('asyncDispose')] = function () {
+            return this.stop_async();
+        };
+    }
 }

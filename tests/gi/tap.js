@@ -100,6 +100,12 @@ export function pair(type = Coproc.PriorityMessenger) {
     return [workerEnd, hostEnd];
 }
 
+/** The memory of this process that is resident, in KiB. */
+export function resident() {
+    const [, text] = GLib.file_get_contents('/proc/self/statm');
+    return Number(new TextDecoder().decode(text).split(' ')[1]) * 4;
+}
+
 /** Runs all tests, then ends the program. */
 export async function run() {
     let n = 0, failed = 0;

@@ -9,7 +9,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import System from 'system';
 
-import {equal, number, pair, promisify, run, string, test, truthy, turn, unpack, until} from './tap.js';
+import {equal, number, pair, promisify, resident, run, string, test, truthy, turn, unpack, until} from './tap.js';
 
 promisify(Coproc.Messenger, 'call');
 
@@ -23,11 +23,6 @@ function count(path) {
         n++;
     folder.close(null);
     return n;
-}
-
-function resident() {
-    const [, text] = GLib.file_get_contents('/proc/self/statm');
-    return Number(new TextDecoder().decode(text).split(' ')[1]) * 4;
 }
 
 /** Makes and drops `n` of something; nothing may be left of it. */

@@ -7,7 +7,7 @@ import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 
-import {equal, fails, pair, rejects, run, test, truthy} from './tap.js';
+import {equal, fails, pair, rejects, resident, run, test, truthy} from './tap.js';
 
 const {Error: Codes, MessageKind} = Coproc;
 
@@ -154,6 +154,46 @@ test('using/messenger', () => {
     const [, hostEnd] = pair();
     Coproc.using(hostEnd, () => truthy(!hostEnd.closed));
     truthy(hostEnd.closed);
+});
+
+test('using/symbols', async () => {
+    const dispose = Symbol.dispose ?? Symbol.for('dispose');
+    const asyncDispose = Symbol.asyncDispose ?? Symbol.for('asyncDispose');
+    const [, hostEnd] = pair();
+    hostEnd[dispose]();
+    truthy(hostEnd.closed);
+    for (const resource of [Coproc.WorkerResource.new('echo', 'echo'), Coproc.WorkerPool.new('echo', 'identity', 1)]) {
+        resource.start();
+        resource[dispose]();
+        equal(resource.state, Coproc.WorkerState.EXITED);
+        await resource.start_async();
+        await resource[asyncDispose]();
+        equal(resource.state, Coproc.WorkerState.EXITED);
+    }
+});
+
+test('promises/complete', () => {
+    const [, gir] = GLib.file_get_contents(GLib.getenv('COPROC_TEST_GIR'));
+    let kind = null, n = 0;
+    for (const line of new TextDecoder().decode(gir).split('\n')) {
+        kind = /<class name="(\w+)"/.exec(line)?.[1] ?? kind;
+        const name = /<method name="(\w+_async)"/.exec(line)?.[1];
+        if (name) {
+            n++;
+            truthy(!Coproc[kind].prototype[name].toString().includes('native symbol'), `${kind}.${name}()`);
+        }
+    }
+    truthy(n >= 11);
+});
+
+test('bytes/not-copied', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_bytes(new Uint8Array(8 << 20).fill(7));
+    const message = workerEnd.receive_message();
+    const before = resident();
+    const views = Array.from({length: 50}, () => message.bytes);
+    equal(views.map(view => view[view.length - 1]), Array(50).fill(7));
+    truthy(resident() - before < 100 << 10, 'KiB more'); // 50 copies would have 400 MiB
 });
 
 test('imports/legacy', () => {
