@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import typing
+import unittest
 
 from dropin import Case, coproc, is_running, main, open_fds, run_script, until
 
@@ -595,6 +596,29 @@ class Worker(Case):
             "coproc.WorkerResource(target).start(argument=SlowToTakeUp())",
         ):
             self.assertEqual(self.run_interrupted(call), ("interrupted\n", ""), call)
+
+    @unittest.skipUnless("COPROC_TEST_OVERRIDE" in os.environ, "for the override")
+    def test_W13_interrupt_of_either(self):
+        """A program may use the override, too: whichever is imported first, who waits is interrupted."""
+        imports = ["import coproc; coproc.MultiMessenger\n", "from gi.repository import Coproc\n"]
+        for order in (imports, imports[::-1]):
+            done = run_script(
+                "import gi, signal\n"
+                "gi.require_version('Coproc', '1')\n"
+                + "".join(order)
+                + "def stop(*_):\n"
+                "    raise KeyError('stop')\n"
+                "signal.signal(signal.SIGALRM, stop)\n"
+                "ours = coproc.MultiMessenger.new_pair()\n"
+                "_, *theirs = Coproc.Messenger.new_pair(Coproc.MultiMessenger)\n"
+                "for messenger in (ours[0], theirs[0]) * 2:\n"
+                "    signal.setitimer(signal.ITIMER_REAL, 0.05)\n"
+                "    try:\n"
+                "        messenger.receive_blocking('x')\n"
+                "    except KeyError:\n"
+                "        print('stopped')\n"
+            )
+            self.assertEqual((done.stdout, done.stderr), ("stopped\n" * 4, ""), order)
 
     def run_interrupted(self, call):
         done = run_script(

@@ -10,6 +10,7 @@ from gi.module import get_introspection_module
 
 _set_interrupt_func = get_introspection_module("Coproc").set_interrupt_func
 _MAIN_THREAD = threading.main_thread().ident
+_THEIRS = "gi.overrides._coproc_interrupt"  # does the same for the override
 
 raised = []  # what handlers have raised in a wait
 _installed = False
@@ -31,10 +32,12 @@ def _run_handlers():
 
 
 def install():
-    """For the main thread, the only one in which Python runs handlers."""
+    """For the main thread, the only one in which Python runs handlers. There is one place for it in the
+    library: when the override has taken it, or takes it later, it works for both.
+    """
     global _installed
 
-    if _installed or threading.get_ident() != _MAIN_THREAD:
+    if _installed or _THEIRS in sys.modules or threading.get_ident() != _MAIN_THREAD:
         return
     _installed = True
     handlers = _run_handlers()
@@ -44,8 +47,8 @@ def install():
 
 
 def pop():
-    """What a handler has raised, or None. The library's override may have put itself in our place."""
+    """What a handler has raised, or None."""
     if raised:
         return raised.pop()
-    theirs = sys.modules.get("gi.overrides._coproc_interrupt")
+    theirs = sys.modules.get(_THEIRS)
     return theirs.raised.pop() if theirs is not None and theirs.raised else None
