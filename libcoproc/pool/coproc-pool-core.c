@@ -297,17 +297,52 @@ end_locked (CoprocPoolCore *self, const GError *reason)
     all_left_locked (self);
 }
 
-void
-coproc_pool_core_stop_locked (CoprocPoolCore *self, gint64 grace_us)
+static void
+stop_locked (CoprocPoolCore *self, gint64 grace_us)
 {
   g_autoptr (GError) reason = g_error_new_literal (COPROC_ERROR, COPROC_ERROR_CLOSED, "The pool was stopped");
 
-  self->stop_grace = grace_us;
+  if (self->state != COPROC_WORKER_STATE_STOPPING || (guint64) grace_us < (guint64) self->stop_grace)
+    self->stop_grace = grace_us; /* -1 is the longest */
   if (self->state != COPROC_WORKER_STATE_STARTING && self->state != COPROC_WORKER_STATE_RUNNING)
     return;
   if (self->state == COPROC_WORKER_STATE_STARTING)
     self->failure = g_error_copy (reason);
   end_locked (self, reason);
+}
+
+/* Workers that are ending. (lock) (transfer full) */
+static GPtrArray *
+get_ending_locked (CoprocPoolCore *self)
+{
+  GPtrArray *workers = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < self->drivers->len; i++)
+    {
+      CoprocPoolDriver *driver = g_ptr_array_index (self->drivers, i);
+
+      if (driver->state == COPROC_WORKER_STATE_STOPPING)
+        g_ptr_array_add (workers, g_object_ref (driver->worker));
+    }
+  return workers;
+}
+
+void
+coproc_pool_core_stop (CoprocPoolCore *self, gint64 grace_us)
+{
+  g_autoptr (GPtrArray) ending = NULL;
+
+  g_mutex_lock (&self->lock);
+  stop_locked (self, grace_us);
+  ending = get_ending_locked (self);
+  g_mutex_unlock (&self->lock);
+  coproc_pool_core_sweep (self);
+
+  for (guint i = 0; i < ending->len; i++)
+    {
+      g_autoptr (CoprocWorkerRun) run G_GNUC_UNUSED
+          = coproc_worker_resource_begin_stop (g_ptr_array_index (ending, i), grace_us);
+    }
 }
 
 void

@@ -234,8 +234,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocPoolCore, coproc_pool_core_unref)
 CoprocWorkerResource *coproc_pool_core_new_worker (CoprocPoolCore *self);
 /* Begins a start: the drivers are there when FALSE is not returned, with error set. (lock) */
 gboolean        coproc_pool_core_start_locked (CoprocPoolCore *self, GVariant *arguments, GError **error);
-/* Begins to end all drivers. (lock) */
-void            coproc_pool_core_stop_locked (CoprocPoolCore *self, gint64 grace_us);
+/* Begins to end all drivers; where they end already, no later than @grace_us says. */
+void            coproc_pool_core_stop      (CoprocPoolCore *self, gint64 grace_us);
 /* Tells those of start_async() and stop_async() whose wait is over. (lock) */
 void            coproc_pool_core_look_locked (CoprocPoolCore *self);
 /* Whether tasks are taken. *error says why not. (lock) */

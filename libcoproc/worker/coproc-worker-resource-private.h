@@ -51,6 +51,11 @@ struct _CoprocWorkerResource
 /* The end of each of the asynchronous calls. */
 gboolean           coproc_worker_resource_finish             (CoprocWorkerResource *self, GAsyncResult *result, gpointer tag, GError **error);
 
+/* --- coproc-worker-resource-stop.c --- */
+
+/* Begins to end the worker, or shortens what is left to one that ends already. Returns: its life (transfer full) (nullable) */
+CoprocWorkerRun   *coproc_worker_resource_begin_stop         (CoprocWorkerResource *self, gint64 grace_us);
+
 /* --- coproc-worker-resource-copy.c --- */
 
 /* A worker that is not started, with the code and the properties of @model. */

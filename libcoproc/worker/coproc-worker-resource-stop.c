@@ -180,6 +180,18 @@ coproc_worker_resource_terminate (CoprocWorkerResource *self, GError **error)
   return coproc_worker_run_wait (run, -1, NULL, error);
 }
 
+CoprocWorkerRun *
+coproc_worker_resource_begin_stop (CoprocWorkerResource *self, gint64 grace_us)
+{
+  CoprocWorkerRun *run;
+
+  coproc_worker_supervisor_let_go (self->supervisor);
+  run = coproc_worker_supervisor_dup_run (self->supervisor);
+  if (run != NULL)
+    coproc_worker_run_stop (run, COPROC_STOP_ASKED, grace_us);
+  return run;
+}
+
 /**
  * coproc_worker_resource_stop:
  * @self: a worker
@@ -208,13 +220,8 @@ coproc_worker_resource_stop (CoprocWorkerResource *self, gint64 grace_us, GError
   g_return_val_if_fail (grace_us >= -1, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  coproc_worker_supervisor_let_go (self->supervisor);
-  run = coproc_worker_supervisor_dup_run (self->supervisor);
-  if (run == NULL)
-    return TRUE;
-  coproc_worker_run_stop (run, COPROC_STOP_ASKED, grace_us);
-
-  return coproc_worker_run_wait (run, -1, NULL, error);
+  run = coproc_worker_resource_begin_stop (self, grace_us);
+  return run == NULL || coproc_worker_run_wait (run, -1, NULL, error);
 }
 
 /**
@@ -251,15 +258,11 @@ coproc_worker_resource_stop_async (CoprocWorkerResource *self,
   g_task_set_source_tag (task, coproc_worker_resource_stop_async);
   g_task_set_check_cancellable (task, FALSE);
 
-  coproc_worker_supervisor_let_go (self->supervisor);
-  run = coproc_worker_supervisor_dup_run (self->supervisor);
+  run = coproc_worker_resource_begin_stop (self, grace_us);
   if (run == NULL)
-    {
-      g_task_return_boolean (task, TRUE);
-      return;
-    }
-  coproc_worker_run_stop (run, COPROC_STOP_ASKED, grace_us);
-  coproc_worker_run_wait_task (run, -1, g_steal_pointer (&task));
+    g_task_return_boolean (task, TRUE);
+  else
+    coproc_worker_run_wait_task (run, -1, g_steal_pointer (&task));
 }
 
 /**

@@ -76,6 +76,16 @@ class Pool(Case):
             self.assertLess(time.monotonic() - start, 30)
             timer.join()
 
+    def test_interrupt_start(self):
+        """Ctrl-C ends a start, of workers that do not get ready."""
+        pool = Coproc.WorkerPool.new_for_command(["/bin/sleep", "60"], 2)
+        pool.get_model().props.start_timeout = -1
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        self.assertRaises(KeyboardInterrupt, pool.start)
+        timer.join()
+        self.assertEqual(pool.props.state, Coproc.WorkerState.FAILED)
+
     def test_plugin(self):
         with Coproc.WorkerPool.new("echo", "identity", 2) as pool:
             payloads = [None, {"a": [1, 2.5]}, "x", b"y"]

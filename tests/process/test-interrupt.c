@@ -9,6 +9,7 @@
 #include "worker-util.h"
 
 #include "messenger-pair.h"
+#include "pool-util.h"
 
 static guint n_asked; /* of the waiting thread, but read by others: atomic */
 
@@ -164,6 +165,57 @@ test_join (void)
   coproc_test_finalize (g_steal_pointer (&resource));
 }
 
+static CoprocWorkerPool *pool;
+
+static gboolean
+wait_pool_start (GError **error)
+{
+  return coproc_worker_pool_start (pool, NULL, NULL, error);
+}
+
+/* A start that is interrupted is over, and all that was begun for it. */
+static void
+test_pool_start (void)
+{
+  static const char *const argv[] = { "/bin/sleep", "600", NULL };
+
+  pool = coproc_worker_pool_new_for_command (argv, 2);
+  g_object_set (coproc_worker_pool_get_model (pool), "start-timeout", G_GINT64_CONSTANT (-1), NULL);
+  assert_interrupted (wait_pool_start);
+  coproc_test_until (get_pool_state (pool) == COPROC_WORKER_STATE_FAILED);
+  coproc_test_finalize (g_steal_pointer (&pool));
+}
+
+static gboolean
+wait_pool_stop (GError **error)
+{
+  return coproc_worker_pool_stop (pool, -1, error);
+}
+
+/* A stop that is interrupted goes on without anybody who waits; the next one can be impatient. */
+static void
+test_pool_stop (void)
+{
+  g_autofree char *dir = g_dir_make_tmp ("coproc-interrupt-XXXXXX", NULL);
+  g_autofree char *log = g_build_filename (dir, "log", NULL);
+  g_autoptr (GError) error = NULL;
+  CoprocTestResult result = { 0 };
+
+  pool = new_started_pool (1);
+  submit (pool, orders (0, "log", g_variant_new_string (log), "stuck", g_variant_new_boolean (TRUE), NULL), 0, -1, NULL,
+          &result);
+  coproc_test_until (g_file_test (log, G_FILE_TEST_EXISTS));
+  assert_interrupted (wait_pool_stop);
+  g_assert_cmpint (get_pool_state (pool), ==, COPROC_WORKER_STATE_STOPPING);
+  g_assert_true (coproc_worker_pool_stop (pool, SECOND / 100, NULL));
+  g_assert_cmpint (get_pool_state (pool), ==, COPROC_WORKER_STATE_EXITED);
+  g_assert_null (finish_submit (pool, &result, &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED);
+  g_assert_no_errno (g_remove (log));
+  g_assert_no_errno (g_rmdir (dir));
+  coproc_test_finalize (g_steal_pointer (&pool));
+}
+
 static void
 count_notified (gpointer data)
 {
@@ -191,6 +243,8 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/interrupt/send", test_send);
   coproc_test_add ("/coproc/interrupt/second-waiter", test_second_waiter);
   coproc_test_add ("/coproc/interrupt/join", test_join);
+  coproc_test_add ("/coproc/interrupt/pool-start", test_pool_start);
+  coproc_test_add ("/coproc/interrupt/pool-stop", test_pool_stop);
   coproc_test_add ("/coproc/interrupt/replaced", test_replaced);
 
   return g_test_run ();

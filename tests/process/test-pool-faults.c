@@ -456,10 +456,10 @@ test_silent (void)
 
   g_object_get (pool, "ping-timeout", &timeout, NULL);
   g_assert_cmpint (timeout, ==, -1);
-  g_object_set (pool, "ping-timeout", coproc_fault_limit (SECOND), NULL);
+  g_object_set (pool, "ping-timeout", coproc_fault_limit (SECOND / 2), NULL);
   g_object_get (pool, "ping-timeout", &timeout, NULL);
   g_object_get (coproc_worker_pool_get_model (pool), "ping-timeout", &of_model, NULL);
-  g_assert_cmpint (timeout, ==, coproc_fault_limit (SECOND));
+  g_assert_cmpint (timeout, ==, coproc_fault_limit (SECOND / 2));
   g_assert_cmpint (timeout, ==, of_model);
   g_signal_connect (pool, "worker-exited", G_CALLBACK (on_worker_exited), &exits);
   start_pool (pool);
