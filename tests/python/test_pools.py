@@ -177,6 +177,7 @@ class Pools(Case):
 
     def test_descriptors(self):
         self.pool.map(square, [1])
+        until(lambda: sum(worker.is_alive() for worker in self.pool.workers) == 3)  # one may just be replaced
         before = open_fds()
         for i in range(20):
             self.pool.map(lambda x: x + i, [1, 2])
