@@ -6,6 +6,7 @@
 import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import System from 'system';
 
 import {equal, fails, number, rejects, run, string, test, truthy, until} from './tap.js';
 
@@ -124,6 +125,56 @@ test('promises', async () => {
     equal((await operation.next_async(null))[0], null);
     truthy(await pool.stop_async(SECOND, null));
     await rejects(Coproc.Error.NOT_ALIVE, pool.submit_async(string('x'), 0, -1, null));
+});
+
+test('cancel', () => {
+    const pool = started();
+    const operation = pool.map_unordered(numbers(1000).map(number), 1);
+    operation.next(null);
+    operation.cancel();
+    fails(Gio.IOErrorEnum.CANCELLED, () => {
+        while (operation.next(null)[0] !== null)
+            continue;
+        throw new Error('it came to its end');
+    }, Gio.IOErrorEnum);
+    equal(pool.map(numbers(5).map(number), 0, null).length, 5);
+    pool.stop(SECOND);
+});
+
+test('stop-on-error', () => {
+    const pool = WorkerPool.new('text', 'count', 1);
+    pool.start(null, null);
+    const operation = pool.map_unordered(Array(1000).fill(string('no')), 0);
+    operation.stop_on_error = true;
+    fails(Coproc.Error.INVALID_PAYLOAD, () => operation.next(null));
+    equal(operation.next(null)[0], null);
+    pool.stop(SECOND);
+});
+
+test('model', () => {
+    const pool = WorkerPool.new('echo', 'identity', 2);
+    pool.get_model().mode = Coproc.WorkerMode.THREAD;
+    pool.start(null, null);
+    equal(pool.map(numbers(50).map(number), 0, null).map(v => v.deepUnpack()), numbers(50));
+    const workers = pool.get_workers();
+    until(() => workers.get_n_items() === 2);
+    equal([0, 1].map(i => workers.get_item(i).pid), [0, 0]);
+    pool.stop(SECOND);
+});
+
+test('drop', () => {
+    let pool = started();
+    const pids = [];
+    until(() => pool.get_workers().get_n_items() === 2);
+    for (let i = 0; i < 2; i++)
+        pids.push(pool.get_workers().get_item(i).pid);
+    let operation = pool.map_unordered(numbers(1000).map(number), 0);
+    operation.next(null);
+    operation = pool = null;
+    until(() => {
+        System.gc();
+        return !pids.some(pid => GLib.file_test(`/proc/${pid}`, GLib.FileTest.EXISTS));
+    });
 });
 
 test('workers and signals', async () => {

@@ -7,6 +7,7 @@ import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
+import System from 'system';
 
 import {equal, fails, nextReply, number, promisify, rejects, run, string, test, truthy, turn, unpack, until}
     from './tap.js';
@@ -271,6 +272,96 @@ test('start-fails', async () => {
     cancellable.cancel();
     await rejects(Gio.IOErrorEnum.CANCELLED, WorkerResource.new('echo', 'echo')
         .start_async(null, cancellable), Gio.IOErrorEnum);
+});
+
+test('launcher-missing', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.launcher = Coproc.Launcher.new(['no-such-launcher'], Coproc.LauncherQuoting.ARGV, true, false);
+    fails(Coproc.Error.SPAWN, () => worker.start(null, null));
+    worker.launcher = null;
+    truthy(worker.start(null, null));
+    worker.stop(SECOND);
+});
+
+test('ping-timeout', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.ping_timeout = SECOND;
+    worker.start(null, null);
+    kill(worker.get_pid(), 'STOP');
+    fails(Coproc.Error.WORKER_DIED, () => worker.get_messenger().receive_blocking(null, null));
+    until(() => !worker.is_alive());
+});
+
+test('killed-during-call', async () => {
+    const worker = echo();
+    kill(worker.get_pid(), 'STOP');
+    const calls = [1, 2, 3].map(i => worker.get_messenger().call_async(number(i), null, -1, null));
+    kill(worker.get_pid(), 'KILL');
+    for (const {status, reason} of await Promise.allSettled(calls)) {
+        equal(status, 'rejected');
+        truthy([Coproc.Error.WORKER_DIED, Coproc.Error.NOT_STARTED].includes(reason.code), reason);
+        truthy(reason.message.includes('signal KILL'), reason.message);
+    }
+});
+
+test('messenger-subclass', () => {
+    const Mine = GObject.registerClass(class Mine extends Coproc.Messenger {
+        vfunc_get_priority(payload) {
+            return [true, payload.unpack()];
+        }
+    });
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.messenger_type = Mine.$gtype;
+    worker.start(null, null);
+    const messenger = worker.get_messenger();
+    truthy(messenger instanceof Mine);
+    messenger.send_request_multiple([3, 1, 2].map(number), 'p');
+    equal(unpack(messenger.call(number(9), null, -1, null)), 9);
+    const priorities = [1, 2, 3].map(() => messenger.receive_message('p', -1, null).get_priority());
+    equal(priorities, [...priorities].sort());
+    worker.stop(SECOND);
+});
+
+test('dropped', () => {
+    let worker = echo();
+    const pid = worker.get_pid();
+    worker = null;
+    until(() => {
+        System.gc();
+        return !GLib.file_test(`/proc/${pid}`, GLib.FileTest.EXISTS);
+    });
+});
+
+test('bad-arguments', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    fails(Coproc.Error.INVALID_PAYLOAD, () => worker.start(string('no dictionary'), null));
+    truthy(!worker.is_alive());
+    truthy(worker.start(new GLib.Variant('a{sv}', {any: number(1)}), null));
+    worker.stop(SECOND);
+});
+
+test('cancelled-start', async () => {
+    const cancellable = new Gio.Cancellable();
+    cancellable.cancel();
+    const worker = WorkerResource.new('echo', 'echo');
+    fails(Gio.IOErrorEnum.CANCELLED, () => worker.start(null, cancellable), Gio.IOErrorEnum);
+    await rejects(Gio.IOErrorEnum.CANCELLED, worker.start_async(null, cancellable), Gio.IOErrorEnum);
+    truthy(!worker.is_alive());
+});
+
+test('environment', () => {
+    const worker = WorkerResource.new('echo', 'echo');
+    worker.environment = ['PATH=/usr/bin', 'COPROC_TEST=1'];
+    equal(worker.environment, ['PATH=/usr/bin', 'COPROC_TEST=1']);
+    worker.start(null, null);
+    const [, environ] = GLib.file_get_contents(`/proc/${worker.get_pid()}/environ`);
+    truthy(new TextDecoder().decode(environ).split('\0').includes('COPROC_TEST=1'));
+    worker.stop(SECOND);
+});
+
+test('inspect-fails', () => {
+    fails(Coproc.Error.PLUGIN_NOT_FOUND, () => Coproc.Plugin.inspect('/no/such/file.so'));
+    fails(Coproc.Error.PLUGIN_REFUSED, () => Coproc.Plugin.inspect('/etc/passwd'));
 });
 
 test('text-count', () => {
