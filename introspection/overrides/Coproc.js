@@ -404,6 +404,12 @@ function addPool(Coproc) {
         return {next: async () => step(this, await this.next_async())};
     };
 
+    addGetters(WorkerPool, {
+        workers() {
+            return [...this.get_workers()];
+        },
+    });
+
     /** A pool of processes that run what a module exports; see WorkerResource.for_module(). */
     WorkerPool.for_module = (path, name = 'default', n = 0) =>
         WorkerPool.new_for_command(getCommand(path, name), n);

@@ -9,6 +9,7 @@ library's own, and a method that is not mentioned is the one of introspection.
 
 import functools
 import math
+import types
 
 from gi.repository import GLib
 
@@ -16,12 +17,12 @@ from ..overrides import override
 from . import _coproc_errors, _coproc_interrupt
 from ._coproc_base import begin, calls, check_all, complete, microseconds, pack_arguments, raw
 from ._coproc_errors import Error, checked, to_glib
-from ._coproc_pools import MapOperation, WorkerPool
+from ._coproc_pools import MapOperation, PoolWorker, WorkerPool
 
 _NOREQUEST, _REQUEST, _REPLY = raw.MessageKind.NOREQUEST, raw.MessageKind.REQUEST, raw.MessageKind.REPLY
 
-__all__ = ["Error", "MapOperation", "Message", "Messenger", "WorkerPool", "WorkerResource", "serve",
-           "worker_connect"]
+__all__ = ["Error", "MapOperation", "Message", "Messenger", "Plugin", "PoolWorker", "WorkerPool",
+           "WorkerResource", "serve", "worker_connect"]
 
 for _class in _coproc_errors.CLASSES.values():
     globals()[_class.__name__] = _class
@@ -30,6 +31,7 @@ _ENDS = (_coproc_errors.CLASSES[int(raw.Error.CLOSED)], _coproc_errors.CLASSES[i
 
 _messenger = check_all(raw.Messenger)
 _worker = check_all(raw.WorkerResource)
+_plugin = check_all(raw.Plugin)
 
 
 def _explain(messenger, error):
@@ -363,6 +365,31 @@ class WorkerResource(raw.WorkerResource):
 
 
 WorkerResource = complete(WorkerResource, _worker)
+
+
+# --- plugins ---
+
+class Plugin(raw.Plugin):
+    """What a plugin says about itself."""
+
+    name = property(raw.Plugin.get_name)
+    version = property(raw.Plugin.get_version)
+    description = property(raw.Plugin.get_description)
+    path = property(raw.Plugin.get_path)
+    entry_points = property(raw.Plugin.get_entry_points, doc="The names of its entry points.")
+
+    @staticmethod
+    def inspect(path):
+        """Loads a plugin in a child process and tells what it says about itself."""
+        return _plugin.inspect(path)
+
+    @staticmethod
+    def list():
+        """Lists the plugins on the search path."""
+        return _plugin.list()
+
+
+Plugin = complete(Plugin, types.SimpleNamespace())
 
 
 # --- functions ---

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Pools: their maps as iterables."""
+"""Pools: maps as iterables, and what can be seen of the workers."""
 
 import math
+import types
 
 from ._coproc_base import begin, calls, check_all, complete, microseconds, pack_arguments, raw
 
@@ -62,6 +63,11 @@ class WorkerPool(raw.WorkerPool):
 
     async def __aexit__(self, *exc_info):
         await self.stop_async()
+
+    @property
+    def workers(self):
+        """A list of what can be seen of the workers; it is up to date while the main context is iterated."""
+        return [*self.get_workers()]
 
     @classmethod
     def for_callable(cls, function, n_workers=0):
@@ -133,3 +139,10 @@ class WorkerPool(raw.WorkerPool):
 
 MapOperation = complete(MapOperation, _map)
 WorkerPool = complete(WorkerPool, _pool)
+
+
+class PoolWorker(raw.PoolWorker):
+    """What can be seen of one worker of a pool."""
+
+
+PoolWorker = complete(PoolWorker, types.SimpleNamespace())

@@ -6,7 +6,7 @@
 import Coproc from 'gi://Coproc?version=1';
 import GLib from 'gi://GLib';
 
-import {equal, fails, run, test, truthy} from './tap.js';
+import {equal, fails, run, test, truthy, until} from './tap.js';
 
 const MODULE = `${GLib.getenv('COPROC_TEST_SRCDIR')}/tests/gi/callables.js`;
 const {WorkerPool} = Coproc;
@@ -19,6 +19,11 @@ test('pool/map', () => Coproc.using(WorkerPool.for_module(MODULE, 'default', 2),
     equal([...pool.map_ordered(inputs)], doubled);
     equal([...pool.map_unordered(inputs)].sort((a, b) => a - b), doubled);
     equal([...pool.broadcast(7)], [14, 14]);
+}));
+
+test('pool/workers', () => Coproc.using(WorkerPool.new('echo', 'identity', 2), pool => {
+    until(() => pool.workers.filter(worker => worker.state === Coproc.WorkerState.RUNNING).length === 2);
+    truthy(pool.workers.every(worker => worker.pid > 0));
 }));
 
 test('pool/lazy', () => Coproc.using(WorkerPool.for_module(MODULE, 'default', 1), pool => {

@@ -53,6 +53,17 @@ class Errors(Case):
         with self.assertRaises(Coproc.Error):
             host_end.receive()
 
+    def test_plugins(self):
+        """They have attributes, and what cannot be inspected is told as all errors are."""
+        names = {plugin.name: plugin for plugin in Coproc.Plugin.list()}
+        echo = Coproc.Plugin.inspect(names["echo"].path)
+        self.assertEqual((echo.name, sorted(echo.entry_points)), ("echo", ["echo", "identity", "sink"]))
+        self.assertTrue(echo.version and echo.description)
+        with self.assertRaises(Coproc.PluginNotFound):
+            Coproc.Plugin.inspect("/no/such.so")
+        with self.assertRaises(FileNotFoundError):
+            Coproc.Plugin.inspect("/no/such.so")
+
     def test_default_code(self):
         self.assertEqual(Coproc.TimedOut("late").code, Coproc.Error.TIMED_OUT)
         worker_end, host_end = pair()
@@ -513,7 +524,8 @@ class Stubs(Case):
         classes = {node.name: {item.name: item for item in node.body
                                if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
                    for node in tree.body if isinstance(node, ast.ClassDef)}
-        for kind in (Coproc.Message, Coproc.Messenger, Coproc.Plugin, Coproc.WorkerResource):
+        for kind in (Coproc.MapOperation, Coproc.Message, Coproc.Messenger, Coproc.Plugin, Coproc.PoolWorker,
+                     Coproc.WorkerPool, Coproc.WorkerResource):
             missing = {name for base in kind.__mro__ if "Coproc" in base.__module__ for name in vars(base)
                        if not name.startswith(("_", "do_"))} - set(classes[kind.__name__])
             self.assertLessEqual(missing, {"parent_instance", "parent_class"})

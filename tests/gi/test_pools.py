@@ -10,7 +10,7 @@ import threading
 import time
 
 import callables
-from coprocgi import Case, Coproc, main
+from coprocgi import Case, Coproc, main, until
 
 
 class Pool(Case):
@@ -32,6 +32,18 @@ class Pool(Case):
             pids = list(pool.broadcast())
             self.assertEqual(len(set(pids)), 3)
             self.assertEqual(set(pool.broadcast("again")), set(pids))
+
+    def test_workers(self):
+        """The properties of what can be seen are attributes, and the one that dies says how."""
+        exits = []
+        with Coproc.WorkerPool.for_callable(callables.get_pid, 2) as pool:
+            pool.connect("worker-exited", lambda _, *how: exits.append(how))
+            until(lambda: [worker.state for worker in pool.workers] == [Coproc.WorkerState.RUNNING] * 2)
+            self.assertEqual({worker.pid for worker in pool.workers}, set(pool.broadcast()))
+            victim = pool.workers[0].pid
+            os.kill(victim, signal.SIGKILL)
+            until(lambda: exits)
+            self.assertEqual(exits, [(victim, -1, signal.SIGKILL)])
 
     def test_lazy_input_fails(self):
         def inputs():
