@@ -96,17 +96,6 @@ linger (CoprocEndpoint *self)
   return look (self);
 }
 
-/* Tells the processor that nothing but a change of memory is waited for. */
-static inline void
-relax (void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause ();
-#elif defined(__aarch64__)
-  __asm__ volatile ("yield");
-#endif
-}
-
 /* Looks again and again without a system call, for a peer that answers from another core: where to look costs next
  * to nothing. Where it costs one, this is one look. Returns: how many frames came. */
 static gsize
@@ -116,7 +105,7 @@ gaze (CoprocEndpoint *self)
     {
       if (self->transport->ops->has_input (self->transport))
         return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
-      relax ();
+      coproc_shared_memory_relax ();
     }
   return 0;
 }

@@ -17,12 +17,14 @@
 #include <unistd.h>
 
 #include "wire/coproc-buddy-private.h"
+#include "wire/coproc-fork-private.h"
 
 /* Bytes in use beyond which no further block is taken, but for one that is larger itself; what is free and still
  * resident is not more either. */
 #define LIMIT (64u * 1024 * 1024)
 
 #define STREAM_BYTES_PER_US 4096 /* about what goes through a ring */
+#define MAX_GAZE 100             /* looks for a return before the processor is offered to others: a few µs */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -48,7 +50,9 @@ typedef struct
 struct _CoprocArena
 {
   gatomicrefcount ref_count;
-  pid_t pid;                  /* whose it is: a child that was forked has nothing to give back */
+  CoprocForkGuard guard;      /* thread-safe by itself */
+  gboolean disowned;          /* (immutable, but set in a child that was forked) it is another process's: nothing is
+                                 given back */
   CoprocSharedMemory *memory; /* (owned) */
   Control *control;           /* shared */
   guint8 *units;              /* shared */
@@ -65,17 +69,23 @@ struct _CoprocArena
   gsize n_resident;           /* units */
 };
 
+static void
+disown (gpointer object)
+{
+  ((CoprocArena *) object)->disowned = TRUE;
+}
+
 CoprocArena *
 coproc_arena_new (CoprocSharedMemory *memory, gpointer control, guint8 *blocks)
 {
   CoprocArena *self = g_new0 (CoprocArena, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
-  self->pid = getpid ();
   self->memory = coproc_shared_memory_ref (memory);
   self->control = control;
   self->units = blocks;
   g_mutex_init (&self->lock);
+  coproc_fork_guard_add (&self->guard, COPROC_FORK_ARENA, &self->lock, disown, self);
   /* A core of the process would have every block, and find memory for those that were never used. */
   (void) madvise (blocks, COPROC_ARENA_SIZE, MADV_DONTDUMP);
   (void) madvise (blocks, COPROC_ARENA_SIZE, MADV_HUGEPAGE); /* a hint: few systems have them here */
@@ -95,6 +105,7 @@ coproc_arena_unref (CoprocArena *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  coproc_fork_guard_remove (&self->guard);
   if (self->buddy != NULL)
     {
       coproc_buddy_free (self->buddy);
@@ -203,6 +214,8 @@ release (CoprocArena *self, guint unit)
 {
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
+  if (self->disowned)
+    return;
   self->blocks[unit].held = FALSE;
   if (self->blocks[unit].n_loans == 0)
     give_locked (self, unit);
@@ -231,6 +244,19 @@ make_resident (CoprocArena *self, guint unit, gsize size)
   return TRUE;
 }
 
+/* Until the other side may have returned something beyond the @n_returns that are known, or for a moment. */
+static void
+await_return (CoprocArena *self, guint32 n_returns)
+{
+  for (guint i = 0; i < MAX_GAZE; i++)
+    {
+      if (atomic_load_explicit (&self->control->n_returns, memory_order_relaxed) != n_returns)
+        return;
+      coproc_shared_memory_relax ();
+    }
+  sched_yield ();
+}
+
 /* The other side may be about to return a block: it is given as long as the stream would take for the payload,
  * unless it has returned nothing since that was in vain. */
 static gboolean
@@ -238,15 +264,17 @@ take_in_time (CoprocArena *self, gsize size, guint *unit)
 {
   gint64 deadline = 0, now = 0;
   gboolean taken, waits;
+  guint32 n_returns = 0;
 
   do
     {
       if (deadline != 0)
-        sched_yield ();
+        await_return (self, n_returns);
       g_mutex_lock (&self->lock);
       taken = take_locked (self, size, unit);
       waits = !taken && size <= LIMIT && self->lent->len > 0 && self->n_returns != self->n_returns_in_vain;
       now = waits ? g_get_monotonic_time () : 0;
+      n_returns = self->n_returns;
       if (deadline == 0)
         deadline = now + (gint64) (size / STREAM_BYTES_PER_US);
       if (waits && now >= deadline)
@@ -371,7 +399,7 @@ give_back (CoprocSlab *slab)
   Borrowed *self = (Borrowed *) slab;
   Control *control = self->arena->control;
 
-  if (self->arena->pid == getpid ())
+  if (!self->arena->disowned)
     {
       atomic_fetch_add_explicit (&control->returns[self->block], 1, memory_order_release);
       atomic_fetch_add_explicit (&control->n_returns, 1, memory_order_release);

@@ -25,6 +25,7 @@ typedef enum
   COPROC_FORK_READ,     /* nobody has both of these */
   COPROC_FORK_ENDPOINT,
   COPROC_FORK_IO,
+  COPROC_FORK_ARENA,
   COPROC_FORK_N_RANKS,
 } CoprocForkRank;
 

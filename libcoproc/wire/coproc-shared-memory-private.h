@@ -36,4 +36,15 @@ CoprocSharedMemory *coproc_shared_memory_ref     (CoprocSharedMemory *self);
 void                coproc_shared_memory_unref   (CoprocSharedMemory *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocSharedMemory, coproc_shared_memory_unref)
 
+/* Tells the processor that nothing but a change of memory is waited for. */
+static inline void
+coproc_shared_memory_relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile ("yield");
+#endif
+}
+
 G_END_DECLS

@@ -46,9 +46,9 @@ static const Measurement measurements[] = {
   { "large", false, BENCH_LARGE, 1024, large_host, blocking_peer },
   { "large-64-kib", false, BENCH_LARGE, 16384, large_64_kib_host, blocking_peer },
   { "large-16-mib", false, BENCH_LARGE, 64, large_16_mib_host, blocking_peer },
-  { "in-place-64-kib", false, BENCH_LARGE, 16384, in_place_64_kib_host, first_byte_peer },
-  { "in-place-1-mib", false, BENCH_LARGE, 16384, in_place_1_mib_host, first_byte_peer },
-  { "in-place-16-mib", false, BENCH_LARGE, 16384, in_place_16_mib_host, first_byte_peer },
+  { "in-place-64-kib", false, BENCH_LARGE, 65536, in_place_64_kib_host, first_byte_peer },
+  { "in-place-1-mib", false, BENCH_LARGE, 65536, in_place_1_mib_host, first_byte_peer },
+  { "in-place-16-mib", false, BENCH_LARGE, 65536, in_place_16_mib_host, first_byte_peer },
   { "priority-4", false, 0, 4, priority_host, priority_peer },
   { "priority-distinct", false, 0, 1 << 17, priority_host, priority_peer },
 };

@@ -5,6 +5,8 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "wire/coproc-shared-layout-private.h"
 
@@ -181,6 +183,54 @@ test_outlives (void)
   g_bytes_unref (bytes);
 }
 
+/* A child is forked that drops either. */
+static void
+drop_in_child (GBytes *bytes, CoprocSlab *slab)
+{
+  const pid_t pid = fork ();
+  int status;
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0)
+    {
+      g_clear_pointer (&bytes, g_bytes_unref);
+      g_clear_pointer (&slab, coproc_slab_unref);
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+}
+
+/* What such a child drops stays in use. */
+static void
+test_fork (void)
+{
+  const gsize size = 2 * LIMIT; /* so large that the memory behind it would be given back at once */
+  Arenas arenas;
+  CoprocLoan loan;
+  CoprocSlab *slab;
+  GBytes *bytes;
+  guint8 *data;
+
+  if (!arenas_open (&arenas))
+    return;
+  bytes = coproc_arena_alloc (arenas.owner, size);
+  data = (guint8 *) g_bytes_get_data (bytes, NULL);
+  data[0] = data[size - 1] = 7;
+  drop_in_child (bytes, NULL);
+  g_assert_cmpuint (data[0], ==, 7);
+  g_assert_cmpuint (data[size - 1], ==, 7);
+
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &loan));
+  slab = coproc_arena_borrow (arenas.other, &loan);
+  g_bytes_unref (bytes);
+  drop_in_child (NULL, slab);
+  g_assert_cmpuint (get_used (&arenas), ==, size);
+  coproc_slab_unref (slab);
+  g_assert_cmpuint (get_used (&arenas), ==, 0);
+  arenas_close (&arenas);
+}
+
 /* A20: a loan that is not within the arena is refused. */
 static void
 test_a20_loans (void)
@@ -248,6 +298,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/arena/in-place", test_in_place);
   g_test_add_func ("/coproc/arena/limit", test_limit);
   g_test_add_func ("/coproc/arena/outlives", test_outlives);
+  g_test_add_func ("/coproc/arena/fork", test_fork);
   g_test_add_func ("/coproc/arena/A20/loans", test_a20_loans);
   g_test_add_func ("/coproc/arena/A20/returns", test_a20_returns);
   return g_test_run ();
