@@ -5,6 +5,20 @@
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
 
+/* (nullable) Shared memory, if there is any. */
+static GBytes *
+alloc_shared (CoprocEndpoint *endpoint, gsize size)
+{
+  gsize n_ahead;
+
+  if (endpoint->transport == NULL || endpoint->transport->ops->alloc == NULL)
+    return NULL;
+  g_mutex_lock (&endpoint->write_lock);
+  n_ahead = endpoint->transport->n_unsent;
+  g_mutex_unlock (&endpoint->write_lock);
+  return endpoint->transport->ops->alloc (endpoint->transport, size, n_ahead);
+}
+
 /**
  * coproc_messenger_alloc_bytes:
  * @self: a messenger
@@ -51,8 +65,7 @@
 GBytes *
 coproc_messenger_alloc_bytes (CoprocMessenger *self, gsize size, GError **error)
 {
-  CoprocEndpoint *endpoint;
-  GBytes *bytes = NULL;
+  GBytes *bytes;
   gpointer data;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), NULL);
@@ -65,9 +78,7 @@ coproc_messenger_alloc_bytes (CoprocMessenger *self, gsize size, GError **error)
                    "%" G_GSIZE_FORMAT " bytes are more than a payload may have", size);
       return NULL;
     }
-  endpoint = coproc_messenger_get_endpoint (self);
-  if (endpoint->transport != NULL && endpoint->transport->ops->alloc != NULL)
-    bytes = endpoint->transport->ops->alloc (endpoint->transport, size);
+  bytes = alloc_shared (coproc_messenger_get_endpoint (self), size);
   if (bytes != NULL)
     return bytes;
 

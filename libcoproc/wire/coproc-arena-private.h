@@ -32,10 +32,13 @@ void         coproc_arena_unref     (CoprocArena *self);
 
 /* --- the owner --- */
 
+/* Where no block is left each of the two waits at most @patience µs for a return, unless there was none since that was in
+ * vain. */
+
 /* Memory to be filled and then lent. NULL: none is left. */
-GBytes      *coproc_arena_alloc     (CoprocArena *self, gsize size);
+GBytes      *coproc_arena_alloc     (CoprocArena *self, gsize size, gint64 patience);
 /* Lends @data, which is copied into a block unless it lies in one. FALSE: there is no block left. */
-gboolean     coproc_arena_lend      (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *loan);
+gboolean     coproc_arena_lend      (CoprocArena *self, gconstpointer data, gsize size, gint64 patience, CoprocLoan *loan);
 
 /* --- the other side --- */
 

@@ -23,7 +23,6 @@
  * resident is not more either. */
 #define LIMIT (64u * 1024 * 1024)
 
-#define STREAM_BYTES_PER_US 4096 /* about what goes through a ring */
 #define MAX_GAZE 100             /* looks for a return before the processor is offered to others: a few µs */
 
 #ifndef MADV_POPULATE_WRITE
@@ -257,10 +256,9 @@ await_return (CoprocArena *self, guint32 n_returns)
   sched_yield ();
 }
 
-/* The other side may be about to return a block: it is given as long as the stream would take for the payload,
- * unless it has returned nothing since that was in vain. */
+/* The other side may be about to return a block. */
 static gboolean
-take_in_time (CoprocArena *self, gsize size, guint *unit)
+take_in_time (CoprocArena *self, gsize size, gint64 patience, guint *unit)
 {
   gint64 deadline = 0, now = 0;
   gboolean taken, waits;
@@ -276,7 +274,7 @@ take_in_time (CoprocArena *self, gsize size, guint *unit)
       now = waits ? g_get_monotonic_time () : 0;
       n_returns = self->n_returns;
       if (deadline == 0)
-        deadline = now + (gint64) (size / STREAM_BYTES_PER_US);
+        deadline = now + patience;
       if (waits && now >= deadline)
         {
           self->n_returns_in_vain = self->n_returns;
@@ -290,9 +288,9 @@ take_in_time (CoprocArena *self, gsize size, guint *unit)
 
 /* A held block with memory behind it. */
 static gboolean
-take (CoprocArena *self, gsize size, guint *unit)
+take (CoprocArena *self, gsize size, gint64 patience, guint *unit)
 {
-  if (!take_in_time (self, size, unit))
+  if (!take_in_time (self, size, patience, unit))
     return FALSE;
   if (make_resident (self, *unit, size))
     return TRUE;
@@ -319,12 +317,12 @@ hold_free (gpointer data)
 }
 
 GBytes *
-coproc_arena_alloc (CoprocArena *self, gsize size)
+coproc_arena_alloc (CoprocArena *self, gsize size, gint64 patience)
 {
   Hold *hold;
   guint unit;
 
-  if (size == 0 || !take (self, size, &unit))
+  if (size == 0 || !take (self, size, patience, &unit))
     return NULL;
   hold = g_new (Hold, 1);
   hold->arena = coproc_arena_ref (self);
@@ -364,14 +362,14 @@ lend_in_place (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *lo
 }
 
 gboolean
-coproc_arena_lend (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *loan)
+coproc_arena_lend (CoprocArena *self, gconstpointer data, gsize size, gint64 patience, CoprocLoan *loan)
 {
   guint unit;
   gsize offset;
 
   if (lend_in_place (self, data, size, loan))
     return TRUE;
-  if (size == 0 || !take (self, size, &unit))
+  if (size == 0 || !take (self, size, patience, &unit))
     return FALSE;
 
   offset = (gsize) unit * COPROC_ARENA_UNIT;

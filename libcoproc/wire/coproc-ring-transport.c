@@ -24,6 +24,8 @@
 
 #define BELL_SIZE 4096        /* bytes read, or written to fill a pipe, at a time */
 #define MAX_BELLS 256         /* such reads at once: more than any pipe holds */
+#define PATIENCE (10 * 1000)  /* µs that the peer may not be running */
+#define STREAM_BYTES_PER_US 1024
 #define MAX_FULL 64           /* times that a full ring is met before the pipe is looked at again */
 
 typedef struct
@@ -173,6 +175,14 @@ coproc_ring_transport_share (CoprocTransportLink *link, gsize size)
   self->pipe.enlarged = TRUE; /* it is large enough for bells */
 }
 
+/* µs to wait for a block before @size bytes go by the stream behind @n_ahead others: as long as that would take, with its
+ * copies and new memory at both ends. What is sent afterwards has to wait for them, even if it is in a block. */
+static gint64
+get_patience (gsize size, gsize n_ahead)
+{
+  return PATIENCE + (gint64) ((size + n_ahead) / STREAM_BYTES_PER_US);
+}
+
 /* A large `ay` goes by way of the arena, while there is room. */
 static void
 coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
@@ -182,8 +192,11 @@ coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
   CoprocFrame lent;
   CoprocLoan loan;
 
+  /* while this waits nothing of the stream is written */
   if (frame->size < COPROC_ARENA_MIN_PAYLOAD || frame->type != COPROC_RAW_TYPE
-      || !g_atomic_int_get (&self->may_lend) || !coproc_arena_lend (self->lends, frame->data, frame->size, &loan))
+      || !g_atomic_int_get (&self->may_lend)
+      || !coproc_arena_lend (self->lends, frame->data, frame->size,
+                             link->n_unsent > 0 ? 0 : get_patience (frame->size, 0), &loan))
     {
       coproc_pipe_transport_queue (link, frame);
       return;
@@ -198,13 +211,13 @@ coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
 }
 
 static GBytes *
-coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size)
+coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size, gsize n_ahead)
 {
   CoprocRingTransport *self = (CoprocRingTransport *) link;
 
   if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
     return NULL;
-  return coproc_arena_alloc (self->lends, size);
+  return coproc_arena_alloc (self->lends, size, get_patience (size, n_ahead));
 }
 
 static gboolean

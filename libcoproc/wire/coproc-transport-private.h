@@ -57,10 +57,11 @@ typedef struct
   gboolean            (*probe)         (CoprocTransportLink  *self,
                                         gboolean             *unread);
   void                (*shut_output)   (CoprocTransportLink  *self);
-  /* (nullable) Memory of @size bytes that, once filled, can be sent as an `ay` without a copy. NULL: there is
-   * none, or it would not help. Any thread. */
+  /* (nullable) Memory of @size bytes that, once filled, can be sent as an `ay` without a copy, behind @n_ahead bytes
+   * that are unsent. NULL: there is none, or it would not help. Any thread. */
   GBytes             *(*alloc)         (CoprocTransportLink  *self,
-                                        gsize                 size);
+                                        gsize                 size,
+                                        gsize                 n_ahead);
   /* (nullable: there is no shared memory) The peer has mapped @size bytes of it: what is queued from now on
    * goes there if they suffice. */
   void                (*share)         (CoprocTransportLink  *self,

@@ -62,7 +62,7 @@ arenas_close (Arenas *self)
 static gsize
 get_used (Arenas *self)
 {
-  GBytes *bytes = coproc_arena_alloc (self->owner, 1);
+  GBytes *bytes = coproc_arena_alloc (self->owner, 1, 0);
 
   g_clear_pointer (&bytes, g_bytes_unref);
   return coproc_arena_get_used (self->owner);
@@ -80,7 +80,7 @@ test_copied (void)
   if (!arenas_open (&arenas))
     return;
   memset (data, 7, 100 * KIB);
-  g_assert_true (coproc_arena_lend (arenas.owner, data, 100 * KIB, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, 100 * KIB, 0, &loan));
   memset (data, 8, 100 * KIB);
   slab = coproc_arena_borrow (arenas.other, &loan);
   g_assert_nonnull (slab);
@@ -109,12 +109,12 @@ test_in_place (void)
 
   if (!arenas_open (&arenas))
     return;
-  bytes = coproc_arena_alloc (arenas.owner, MIB);
+  bytes = coproc_arena_alloc (arenas.owner, MIB, 0);
   data = (guint8 *) g_bytes_get_data (bytes, NULL);
   data[0] = 1;
   data[MIB - 1] = 2;
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &whole));
-  g_assert_true (coproc_arena_lend (arenas.owner, data + MIB - 10, 10, &part));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &whole));
+  g_assert_true (coproc_arena_lend (arenas.owner, data + MIB - 10, 10, 0, &part));
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* nothing was copied */
   slabs[0] = coproc_arena_borrow (arenas.other, &whole);
   slabs[1] = coproc_arena_borrow (arenas.other, &part);
@@ -125,7 +125,7 @@ test_in_place (void)
   g_assert_cmpuint (get_used (&arenas), ==, MIB);
   coproc_slab_unref (slabs[1]);
   g_assert_cmpuint (get_used (&arenas), ==, MIB); /* the owner has it */
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &whole));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &whole));
   g_bytes_unref (bytes);
   g_assert_cmpuint (get_used (&arenas), ==, MIB); /* the other side has it */
   coproc_slab_unref (coproc_arena_borrow (arenas.other, &whole));
@@ -146,18 +146,18 @@ test_limit (void)
     return;
   for (guint i = 0; i < G_N_ELEMENTS (bytes); i++)
     {
-      bytes[i] = coproc_arena_alloc (arenas.owner, MIB);
+      bytes[i] = coproc_arena_alloc (arenas.owner, MIB, 0);
       g_assert_nonnull (bytes[i]);
     }
-  g_assert_null (coproc_arena_alloc (arenas.owner, MIB));
+  g_assert_null (coproc_arena_alloc (arenas.owner, MIB, 0));
   for (guint i = 0; i < G_N_ELEMENTS (bytes); i++)
     g_bytes_unref (bytes[i]);
-  large = coproc_arena_alloc (arenas.owner, 2 * LIMIT);
+  large = coproc_arena_alloc (arenas.owner, 2 * LIMIT, 0);
   g_assert_nonnull (large);
-  g_assert_null (coproc_arena_alloc (arenas.owner, 1));
+  g_assert_null (coproc_arena_alloc (arenas.owner, 1, 0));
   g_bytes_unref (large);
-  g_assert_null (coproc_arena_alloc (arenas.owner, COPROC_ARENA_SIZE + 1));
-  g_assert_null (coproc_arena_alloc (arenas.owner, G_MAXSIZE));
+  g_assert_null (coproc_arena_alloc (arenas.owner, COPROC_ARENA_SIZE + 1, 0));
+  g_assert_null (coproc_arena_alloc (arenas.owner, G_MAXSIZE, 0));
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
   arenas_close (&arenas);
 }
@@ -173,9 +173,9 @@ test_outlives (void)
 
   if (!arenas_open (&arenas))
     return;
-  bytes = coproc_arena_alloc (arenas.owner, MIB);
+  bytes = coproc_arena_alloc (arenas.owner, MIB, 0);
   memset ((gpointer) g_bytes_get_data (bytes, NULL), 9, MIB);
-  g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, 0, &loan));
   slab = coproc_arena_borrow (arenas.other, &loan);
   arenas_close (&arenas);
   g_assert_cmpmem (slab->data, slab->size, g_bytes_get_data (bytes, NULL), MIB);
@@ -214,14 +214,14 @@ test_fork (void)
 
   if (!arenas_open (&arenas))
     return;
-  bytes = coproc_arena_alloc (arenas.owner, size);
+  bytes = coproc_arena_alloc (arenas.owner, size, 0);
   data = (guint8 *) g_bytes_get_data (bytes, NULL);
   data[0] = data[size - 1] = 7;
   drop_in_child (bytes, NULL);
   g_assert_cmpuint (data[0], ==, 7);
   g_assert_cmpuint (data[size - 1], ==, 7);
 
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &loan));
   slab = coproc_arena_borrow (arenas.other, &loan);
   g_bytes_unref (bytes);
   drop_in_child (NULL, slab);
@@ -271,15 +271,15 @@ test_a20_returns (void)
   control = (gpointer) (arenas.memory[1]->data + COPROC_SHARED_CONTROL_TO_WORKER);
   for (guint turn = 0; turn < 200; turn++)
     {
-      GBytes *bytes = coproc_arena_alloc (arenas.owner, MIB);
+      GBytes *bytes = coproc_arena_alloc (arenas.owner, MIB, 0);
       CoprocLoan loan;
       GBytes *other;
 
       for (gsize i = 0; i < COPROC_ARENA_CONTROL_SIZE / sizeof *control; i++)
         control[i] = g_random_int ();
       g_assert_nonnull (bytes);
-      g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, &loan));
-      other = coproc_arena_alloc (arenas.owner, MIB);
+      g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, 0, &loan));
+      other = coproc_arena_alloc (arenas.owner, MIB, 0);
       if (other != NULL)
         g_assert_true (g_bytes_get_data (other, NULL) != g_bytes_get_data (bytes, NULL));
       g_clear_pointer (&other, g_bytes_unref);
