@@ -58,6 +58,15 @@ def make_burden():
     return Burden()
 
 
+class CannotBeMade:
+    def __reduce__(self):
+        return fail_to_make, ()
+
+
+def fail_to_make():
+    raise OwnError("not here")
+
+
 class Late:
     def __init__(self, value):
         self.value = value
@@ -91,6 +100,9 @@ class Pools(Case):
     def tearDownClass(cls):
         cls.pool.terminate(check_alive=False)
         del cls.pool
+
+    def setUp(self):
+        until(lambda: all(worker.is_alive() for worker in self.pool))  # one may be in the place of one that ended
 
     def test_map(self):
         for n in (0, 1, 2, 3, 7, 100):
@@ -159,6 +171,14 @@ class Pools(Case):
         counts = self.pool.map(lambda x: burden.n_made, range(200), chunksize=1)
         self.assertEqual((burden.n_sent, set(counts)), (1, {1}))
 
+    def test_workers_that_cannot_begin(self):
+        class Unusual(coproc.MultiMessenger):
+            broken = CannotBeMade()
+
+        with coproc.Pool(1, messenger_type=Unusual) as pool:
+            with self.assertRaisesRegex((OwnError, coproc.CoprocError), "not here$"):
+                pool.map(square, [1])
+
     def test_definitions_on_the_way(self):
         """What the input needs is met when the map has begun; whoever comes later is told, too."""
         def items():
@@ -177,7 +197,6 @@ class Pools(Case):
 
     def test_descriptors(self):
         self.pool.map(square, [1])
-        until(lambda: sum(worker.is_alive() for worker in self.pool.workers) == 3)  # one may just be replaced
         before = open_fds()
         for i in range(20):
             self.pool.map(lambda x: x + i, [1, 2])
@@ -260,7 +279,6 @@ class Pools(Case):
 
     def test_L6_between_maps(self):
         """One that is gone is replaced, and a map that goes on beside it is not disturbed, or told."""
-        until(lambda: all(worker.is_alive() for worker in self.pool))  # one may have ended just now
         beside = self.pool.map_unordered(nap_and_tell, [0.05] + [0.5] * 8, chunksize=1)
         free = next(beside)  # the other ones are at work
         process = next(worker.proc for worker in self.pool if worker.pid != free)

@@ -44,7 +44,6 @@ _HOMES = {
     "worker_resource": ("BaseWorkerProcess", "LegacyWorkerResource", "WorkerResource"),
     "worker_resource_pool": ("WorkerResourcePool",),
     "pool": ("LazyPool", "Pool"),
-
 }
 _NAMES = {name: home for home, names in _HOMES.items() for name in names}
 _LATER = (

@@ -18,6 +18,7 @@ class Log:
 
     def __init__(self):
         self._file = open(os.memfd_create("coproc-log"), "wb")
+        self._finalizer = weakref.finalize(self, self._file.close)
         self._end = 0
         self.path = f"/proc/{os.getpid()}/fd/{self._file.fileno()}"
 
@@ -34,7 +35,7 @@ class Log:
 
     def close(self):
         """Workers that have opened it may read on."""
-        self._file.close()
+        self._finalizer()
 
 
 class Reader:

@@ -32,9 +32,8 @@ class Map:
     def __init__(self, pool, n_workers, codec, function, datas, chunksize):
         self._pool = pool
         self._codec = codec
-        self._function = Log()
-        self._function.append(codec.dumps(function))
-        self._key = next(_serials), self._function.path
+        self._function = function
+        self._key = None  # what it is called in the tasks
         self._items = iter(datas)
         self._chunksize = chunksize
         self._seconds = None  # that an item takes, the mean of late
@@ -48,6 +47,9 @@ class Map:
             self._largest = _MAX_CHUNK
 
     def __iter__(self):
+        log = Log()
+        log.append(self._codec.dumps(self._function))
+        self._key = next(_serials), log.path
         operation = _map_lazy(self._pool, self._make_task, None, False, 1)
         try:
             while True:
@@ -63,7 +65,7 @@ class Map:
                 yield self._settle(index, variant.get_data_as_bytes().get_data())
         finally:
             _cancel(operation)
-            self._function.close()
+            log.close()
 
     def _make_task(self, *_):
         """The next chunk; None: there is none. Called by the library, while somebody waits for a result."""
@@ -103,4 +105,6 @@ class Map:
             first, n = self._chunks[index]
             items = f"item {first}" if n == 1 else f"items {first} to {first + n - 1}"
             error.message = _ITEM.sub(items, error.message)
-        _library.fail(error)
+        if error.matches(Coproc.error_quark(), Coproc.Error.RESTART_LIMIT):
+            error.message = error.message.partition("\n")[0]  # behind it, the exception is in the worker's own form
+        _library.fail(error, pickle.loads)

@@ -3,6 +3,7 @@
 """What a worker of a pool does: applies functions to items, until its host wants no more of it."""
 
 import pickle
+import sys
 import time
 
 from . import _byvalue
@@ -13,12 +14,12 @@ from .exceptions import ResourceRequestedClose
 from .messenger import _receive_message
 
 _get_data = Coproc.Message.get_data
-_MAX_FUNCTIONS = 16  # that are kept; a map has one, and several maps may go on at a time
+_MAX_FUNCTIONS = 4  # that are kept; a map has one, and several maps may go on at a time
 
 
-def prepare(raw, data):
-    """(the messenger, the host's argv, what to call), as the host's argument says."""
-    path, argv, messenger_type = pickle.loads(data)
+def run(raw, data):
+    """Does what the host's argument says."""
+    path, sys.argv[:], messenger_type = pickle.loads(data)
     log = Reader(path)
 
     def catch_up():
@@ -28,7 +29,7 @@ def prepare(raw, data):
     codec = WorkerCodec(catch_up)
     messenger = codec.loads(messenger_type)._adopt(raw)
     messenger._codec = codec
-    return messenger, argv, lambda: _serve(messenger)
+    _serve(messenger)
 
 
 def _serve(messenger):
@@ -45,13 +46,12 @@ def _serve(messenger):
             add = results.append
             for item in items:
                 add(function(item))
-            data = codec.dumps((time.perf_counter() - started, results))
-        except ResourceRequestedClose:
+            messenger._reply_data(codec.dumps((time.perf_counter() - started, results)))
+        except (ResourceRequestedClose, BrokenPipeError):
             raise
         except BaseException as error:
             text = pack_exception(error, codec.dumps).message
-            data = codec.dumps((time.perf_counter() - started, len(results), text))
-        messenger._reply_data(data)
+            messenger._reply_data(codec.dumps((time.perf_counter() - started, len(results), text)))
 
 
 def _take_function(functions, key, codec):

@@ -28,19 +28,16 @@ def own_messenger():
 
 def main():
     """Ends the process."""
+    global _end
+
     by_priority = sys.argv[1:2] == ["priority"]
     kind = Coproc.PriorityMessenger if by_priority else Coproc.MultiMessenger
     raw, arguments = Coproc.worker_connect(kind)
     for name in ("sys", "coproc"):  # what started this; the script's own come in their place
         vars(sys.modules["__main__"]).pop(name, None)
     of_pool = _process.unpack_argument(arguments)
-    try:
-        work = _prepare(raw) if of_pool is None else _prepare_for_pool(raw, of_pool)
-    except ResourceRequestedClose:
-        work = None
-    if work is not None and by_priority and of_pool is None:
-        time.sleep(_HEAD_START)
-    code = 0 if work is None else _run(work)
+    _end = _messenger.MultiMessenger._adopt_worker(raw)
+    code = _run(_work, raw, by_priority) if of_pool is None else _run(_work_for_pool, raw, of_pool)
     _raw.close(raw)
     sys.exit(code)
 
@@ -49,7 +46,6 @@ def _prepare(raw):
     """What to call, as the host's first message says. None: the host was told what is wrong with it."""
     global _end
 
-    _end = _messenger.MultiMessenger._adopt_worker(raw)
     request = _end._call(_messenger._receive_message, _messenger.START, -1, None)
     try:
         argv, messenger_type, work = _end._codec.loads(Coproc.Message.get_data(request))
@@ -63,19 +59,24 @@ def _prepare(raw):
     return target if keywords is None else lambda: target(_end, **keywords)
 
 
-def _prepare_for_pool(raw, data):
+def _work(raw, by_priority):
+    target = _prepare(raw)
+    if target is not None:
+        if by_priority:
+            time.sleep(_HEAD_START)
+        target()
+
+
+def _work_for_pool(raw, data):
     from . import _pool_worker
 
-    global _end
-
-    _end, sys.argv[:], work = _pool_worker.prepare(raw, data)
-    return work
+    _pool_worker.run(raw, data)
 
 
-def _run(work):
+def _run(work, *arguments):
     """The exit code. An exception is told to the host, and printed for whoever reads along."""
     try:
-        work()
+        work(*arguments)
     except (ResourceRequestedClose, MessengerClosedError):
         return 0  # the host has no more work
     except SystemExit as end:

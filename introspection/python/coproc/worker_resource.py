@@ -34,7 +34,6 @@ class _WorkerEnd:
         return "<the worker's messenger>"
 
 
-
 def _is_class_of_workers(target):
     return isinstance(target, type) and any("__call__" in vars(base) for base in target.__mro__)
 
