@@ -50,8 +50,7 @@ unpack (CoprocPoolDriver *self, CoprocParcel *parcel)
 static void
 settle_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
+  coproc_pool_driver_drop_locked (self, parcel);
   self->n_tasks += parcel->n;
   for (guint i = 0; i < parcel->n && !parcel->settled; i++)
     if (coproc_pool_job_settle_locked (parcel->job, &parcel->outcomes[i]))

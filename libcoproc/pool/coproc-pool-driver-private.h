@@ -26,6 +26,8 @@ coproc_parcel_of (CoprocSetCall *call)
 
 /* --- coproc-pool-driver-send.c --- */
 
+/* @parcel leaves the line. (lock) */
+void     coproc_pool_driver_drop_locked   (CoprocPoolDriver *self, CoprocParcel *parcel);
 /* Takes what the worker should have next: what is meant for it, then what it can get out of the queue. (lock) */
 void     coproc_pool_driver_take_locked   (CoprocPoolDriver *self, CoprocParcelBatch *batch);
 /* Returns: FALSE when nothing is under way, as nothing of it could be sent */

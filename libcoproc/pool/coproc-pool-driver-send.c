@@ -33,7 +33,16 @@ enter_line_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
   g_queue_push_tail_link (&self->line, &parcel->link);
   self->n_items += parcel->n;
+  self->n_bytes += parcel->size;
   parcel->n_tries++;
+}
+
+void
+coproc_pool_driver_drop_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  g_queue_unlink (&self->line, &parcel->link);
+  self->n_items -= parcel->n;
+  self->n_bytes -= parcel->size;
 }
 
 /* Puts the next parcel of @job, of at most @max inputs, into the line. (lock) */
@@ -84,7 +93,7 @@ coproc_pool_driver_take_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch
       const guint64 rest = get_rest_locked (self);
       CoprocParcel *parcel;
 
-      if (rest == 0 || self->line.length >= coproc_pace_get_window (&self->pace, chunk))
+      if (rest == 0 || !coproc_pace_has_room (&self->pace, chunk, self->line.length, self->n_bytes))
         return;
       parcel = take_parcel_locked (self, job, (guint) MIN (chunk, rest));
       batch->calls[batch->n++] = &parcel->call;
@@ -108,8 +117,7 @@ coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
   CoprocPoolJob *job = parcel->job;
 
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
+  coproc_pool_driver_drop_locked (self, parcel);
   if (job->kind == COPROC_JOB_BROADCAST && !job->over)
     {
       g_queue_push_tail_link (&self->pinned, &parcel->link);
@@ -164,8 +172,7 @@ split_parcel (CoprocPoolDriver *self, CoprocParcel *parcel)
   CoprocPoolCore *core = self->core;
 
   g_mutex_lock (&core->lock);
-  g_queue_unlink (&self->line, &parcel->link);
-  self->n_items -= parcel->n;
+  coproc_pool_driver_drop_locked (self, parcel);
   coproc_pool_job_split_locked (parcel->job, parcel);
   if (!parcel->job->over)
     coproc_pool_core_offer_locked (core, parcel->job);

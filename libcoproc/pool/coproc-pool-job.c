@@ -105,7 +105,7 @@ coproc_pool_job_take_locked (CoprocPoolJob *self, guint max)
 
       g_assert (n > 0);
       parcel = coproc_parcel_new (self, self->base + self->next, self->inputs + self->next, n);
-      self->next += n;
+      self->next += parcel->n;
     }
   self->n_queued -= parcel->n;
   self->core->n_queued -= parcel->n;

@@ -11,15 +11,32 @@
 
 #define MAX_CHUNK_BYTES (256 << 10) /* in chunks that the pool makes: more gains nothing */
 
-/* (transfer full) @inputs */
-CoprocParcel *
-coproc_parcel_new (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint n)
+static GVariant *
+get_payload (CoprocPoolJob *job, gpointer input)
 {
-  CoprocParcel *self = g_malloc0 (sizeof *self + n * sizeof (gpointer));
+  return job->as_messages ? coproc_message_get_payload (input) : input;
+}
 
+CoprocParcel *
+coproc_parcel_new (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max)
+{
+  gsize size = g_variant_get_size (get_payload (job, inputs[0]));
+  CoprocParcel *self;
+  guint n;
+
+  for (n = 1; n < max; n++)
+    {
+      const gsize more = g_variant_get_size (get_payload (job, inputs[n]));
+
+      if (size + more > MAX_CHUNK_BYTES)
+        break;
+      size += more;
+    }
+  self = g_malloc0 (sizeof *self + n * sizeof (gpointer));
   self->job = coproc_pool_job_ref (job);
   self->first = first;
   self->n = n;
+  self->size = size;
   self->link.data = self;
   memcpy (self->inputs, inputs, n * sizeof (gpointer));
   return self;
@@ -52,13 +69,11 @@ static GVariant *
 pack_chunk (CoprocParcel *self)
 {
   g_autofree CoprocChunkItem *items = g_new0 (CoprocChunkItem, self->n);
-  gsize size = 0;
 
   for (guint i = 0; i < self->n; i++)
     {
       items[i].value = self->inputs[i];
-      size += g_variant_get_size (self->inputs[i]);
-      if (size > MAX_CHUNK_BYTES || !coproc_chunk_can_hold (self->inputs[i], NULL))
+      if (!coproc_chunk_can_hold (self->inputs[i], NULL))
         return NULL;
     }
   return coproc_chunk_pack (items, self->n);
@@ -79,8 +94,7 @@ coproc_parcel_pack (CoprocParcel *self)
       return self->call.payload != NULL;
     }
   if (self->call.payload == NULL)
-    self->call.payload = g_variant_ref (job->as_messages ? coproc_message_get_payload (self->inputs[0])
-                                                         : self->inputs[0]);
+    self->call.payload = g_variant_ref (get_payload (job, self->inputs[0]));
   if (job->as_messages)
     self->call.channel = coproc_message_get_channel (self->inputs[0]);
   return TRUE;

@@ -21,8 +21,10 @@ typedef struct
 
 /* @n_items in @n_messages have taken @elapsed_us, during which the worker always had something to do. */
 void  coproc_pace_note      (CoprocPace *self, gint64 elapsed_us, guint n_items, guint n_messages);
-/* How many messages a worker may have at a time. */
+/* How many messages of @chunk items a worker may have at a time. */
 guint coproc_pace_get_window (const CoprocPace *self, guint chunk);
+/* Whether a worker that has @n_messages, of @n_bytes together, may have another one of @chunk items. */
+gboolean coproc_pace_has_room (const CoprocPace *self, guint chunk, guint n_messages, gsize n_bytes);
 /* How many items go into one message where the pool chooses. */
 guint coproc_pace_get_chunk (const CoprocPace *self);
 

@@ -3,11 +3,13 @@
  *
  * The window of a worker: as many messages as keep it busy for about a millisecond, so that neither its
  * link nor itself is ever idle, and so that little waits behind an item that takes long. Items that
- * take longer than a round trip matters go one by one.
+ * take longer than a round trip matters go one by one, and of large ones there are two: one that is worked on and one
+ * that is on its way.
  */
 #include "coproc-pool-policy-private.h"
 
 #define AHEAD_US 1000.0       /* work that a worker may have before it */
+#define AHEAD_BYTES (4 << 20) /* payloads that it may have before it */
 #define CHUNK_US 200.0        /* work in one message: what its cost is nothing to */
 #define SLOW_US 10000.0       /* from here on an item comes alone: a round trip is less than 1 % of it */
 #define MIN_ITEM_US 0.05
@@ -38,6 +40,12 @@ coproc_pace_get_window (const CoprocPace *self, guint chunk)
     return 1;
   wanted = MAX (AHEAD_US / (self->item_us * chunk), 2);
   return (guint) MIN (wanted, self->window);
+}
+
+gboolean
+coproc_pace_has_room (const CoprocPace *self, guint chunk, guint n_messages, gsize n_bytes)
+{
+  return n_messages < coproc_pace_get_window (self, chunk) && (n_messages < 2 || n_bytes < AHEAD_BYTES);
 }
 
 guint

@@ -43,6 +43,7 @@ typedef struct
   CoprocPoolJob *job;      /* (owned) */
   guint64 first;           /* the index of its first input */
   guint n;                 /* its inputs */
+  gsize size;              /* bytes of them */
   guint n_tries;           /* how often it was sent */
   gint64 sent_at;          /* (driver) monotonic */
   gint64 dropped_at;       /* (lock) when its outcome became unwanted, 0: it is wanted */
@@ -55,8 +56,9 @@ typedef struct
 
 /* --- coproc-pool-parcel.c --- */
 
-/* (transfer full) the @n inputs, whose array is the caller's. */
-CoprocParcel  *coproc_parcel_new           (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint n);
+/* (transfer full) @inputs, whose array is the caller's: the first @max of them, or as many as are not too large for
+ * one message; one at least. */
+CoprocParcel  *coproc_parcel_new           (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max);
 /* Without the lock. */
 void           coproc_parcel_free          (CoprocParcel *self);
 /* Fills in the message that it is sent as. FALSE: its inputs do not go into one. */
@@ -272,6 +274,7 @@ struct _CoprocPoolDriver
   GQueue line;                /* CoprocParcel: under way, in the order sent */
   GQueue pinned;              /* CoprocParcel: of broadcasts, for the worker that is there or will be next */
   gsize n_items;              /* inputs in the line */
+  gsize n_bytes;              /* of them */
   gboolean any_dropped;       /* the line has some that nobody wants any more */
   gboolean counted;           /* among those that start() waits for */
   gboolean idle;              /* in the core's list */

@@ -667,6 +667,50 @@ test_priorities (void)
   stop_pool (pool);
 }
 
+static GVariant *
+padded_orders (gint32 value, const char *wait)
+{
+  static const guint8 padding[900 << 10];
+  GVariant *pad = g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, padding, sizeof padding, 1);
+
+  return wait != NULL ? orders (value, "pad", pad, "wait", g_variant_new_string (wait), NULL)
+                      : orders (value, "pad", pad, NULL);
+}
+
+static void
+test_large (void)
+{
+  enum { N = 64, BEHIND = 4 };
+  CoprocWorkerPool *pool = new_started_pool (2);
+  g_autofree char *dir = g_dir_make_tmp ("coproc-pool-XXXXXX", NULL);
+  g_autofree char *go = g_build_filename (dir, "go", NULL);
+  GVariant *inputs[N];
+  g_autoptr (CoprocMapOperation) operation = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A worker gets few large inputs at a time, however fast it was: only these wait behind a slow one");
+
+  assert_map (pool, 0, coproc_test_scale (20000), 1);
+  for (gint32 i = 0; i < N; i++)
+    inputs[i] = padded_orders (i, i == 0 ? go : NULL);
+  operation = coproc_worker_pool_map_unordered (pool, inputs, N, 1);
+  for (guint i = 0; i < N; i++)
+    {
+      g_autoptr (GVariant) result = NULL;
+      gsize index;
+
+      if (i == N - 1 - BEHIND)
+        g_assert_true (g_file_set_contents (go, "", 0, NULL));
+      result = coproc_map_operation_next (operation, &index, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (g_variant_get_int32 (result), ==, (gint32) (index * index));
+    }
+  g_assert_no_errno (g_remove (go));
+  g_assert_no_errno (g_rmdir (dir));
+  g_clear_object (&operation);
+  stop_pool (pool);
+}
+
 static void
 test_submit_refused (void)
 {
@@ -950,6 +994,7 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/l9-errors", test_l9_errors);
   coproc_test_add ("/coproc/pool/submit", test_submit);
   coproc_test_add ("/coproc/pool/priorities", test_priorities);
+  coproc_test_add ("/coproc/pool/large", test_large);
   coproc_test_add ("/coproc/pool/submit-refused", test_submit_refused);
   coproc_test_add ("/coproc/pool/threads", test_threads);
   coproc_test_add ("/coproc/pool/dropped-running", test_dropped_running);

@@ -180,6 +180,12 @@ test_pace (void)
   g_assert_cmpuint (coproc_pace_get_chunk (&pace), ==, 20);
   g_assert_cmpuint (coproc_pace_get_window (&pace, 20), ==, 5);
 
+  /* of large ones there are few */
+  g_assert_true (coproc_pace_has_room (&pace, 1, 99, (4 << 20) - 1));
+  g_assert_false (coproc_pace_has_room (&pace, 1, 100, 0));
+  g_assert_false (coproc_pace_has_room (&pace, 1, 2, 4 << 20));
+  g_assert_true (coproc_pace_has_room (&pace, 1, 1, G_MAXSIZE));
+
   /* a slow one shrinks it at once */
   coproc_pace_note (&pace, 20000, 1, 1);
   g_assert_cmpuint (coproc_pace_get_window (&pace, 1), ==, 1);
