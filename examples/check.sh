@@ -108,6 +108,27 @@ check_pool_wordcount () {
   grep -Eq '^\[#{40}\] 100 %, [0-9]+ files/s' "$work/lines" || fail "the progress bar does not get to its end"
 }
 
+# hash_with_coreutils FILE...: what pool-hash does, by one process after the other.
+hash_with_coreutils () {
+  for file; do
+    split -b 64K --filter=sha256sum "$file" | cut -d' ' -f1 | sha256sum | sed "s|-\$|$file|"
+  done
+}
+
+check_pool_hash () {
+  : >"$work/empty"
+  printf 'no newline' >"$work/short"
+  yes 'some words' | head -c 65536 >"$work/block"
+  head -c 20000001 /dev/urandom >"$work/long"
+  run 0 "$@" "$work/empty" "$work/short" "$work/block" "$work/long"
+  silent
+  hash_with_coreutils "$work/empty" "$work/short" "$work/block" "$work/long" | awk '{ $1 = $1; print }' | same
+
+  run 1 "$@" "$work/nonesuch" "$work/short"
+  grep -q nonesuch "$work/errors" || fail "the missing file is not named"
+  hash_with_coreutils "$work/short" | awk '{ $1 = $1; print }' | same
+}
+
 check_errors () {
   run 0 "$@"
   silent
@@ -179,6 +200,7 @@ check_own_plugin () {
 case $example in
   hello | priorities | errors | mainloop) "check_$example" "$@" ;;
   pool-wordcount) check_pool_wordcount "$@" ;;
+  pool-hash) check_pool_hash "$@" ;;
   supervised) check_supervised "$@" ;;
   thread-or-process) check_thread_or_process "$@" ;;
   script-host) check_script_host "$@" ;;

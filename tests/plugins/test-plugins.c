@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * The shipped plugins, as a host uses them: `echo`, and of `text` what answers requests.
+ * The shipped plugins, as a host uses them: `echo`, `hash`, and of `text` what answers requests.
  */
 #include "plugins-util.h"
 
@@ -14,6 +14,66 @@ assert_variant (GVariant   *value,
   g_autofree char *printed = g_variant_print (value, FALSE);
 
   g_assert_cmpstr (printed, ==, expected);
+}
+
+/* --- hash --- */
+
+/* What the worker says of the bytes of "abc". */
+static GVariant *
+call_checksum (Fixture     *f,
+               const char  *type,
+               GError     **error)
+{
+  GVariant *bytes = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, "abc", 3, 1));
+
+  start (f, "hash", "checksum", type != NULL ? g_variant_ref_sink (g_variant_new_parsed ("{'type': <%s>}", type)) : NULL);
+  return call (f, bytes, error);
+}
+
+static void
+end_worker (Fixture *f)
+{
+  g_autoptr(GError) error = NULL;
+
+  coproc_worker_resource_stop (f->worker, PATIENCE, &error);
+  g_assert_no_error (error);
+  g_clear_object (&f->worker);
+}
+
+static void
+test_checksum (Fixture       *f,
+               gconstpointer  data)
+{
+  static const char *const sums[][2] = {
+    { NULL, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+    { "md5", "900150983cd24fb0d6963f7d28e17f72" },
+    { "sha1", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+    { "sha256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+    { "sha384", "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+                "8086072ba1e7cc2358baeca134c825a7" },
+    { "sha512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+                "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+  };
+  g_autoptr(GError) error = NULL;
+
+  g_test_summary ("The checksums of FIPS 180-4 and RFC 1321 for \"abc\"");
+  for (guint i = 0; i < G_N_ELEMENTS (sums); i++)
+    {
+      g_autoptr(GVariant) sum = call_checksum (f, sums[i][0], &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpstr (g_variant_get_string (sum, NULL), ==, sums[i][1]);
+      end_worker (f);
+    }
+
+  g_assert_null (call_checksum (f, "crc", &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+  end_worker (f);
+
+  start (f, "hash", "checksum", NULL);
+  g_assert_null (call (f, g_variant_ref_sink (g_variant_new_string ("abc")), &error));
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_INVALID_PAYLOAD);
 }
 
 /* --- echo --- */
@@ -253,6 +313,7 @@ main (int    argc,
   ADD ("echo/echo", test_echo);
   ADD ("echo/sink", test_sink);
   ADD ("echo/identity", test_identity);
+  ADD ("hash/checksum", test_checksum);
   ADD ("text/count", test_count);
   ADD ("text/grep", test_grep);
   ADD ("text/grep-truncates", test_grep_truncates);
