@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * No count is agreed upon: the first byte of a message says whether it is the last one. Then the other side
- * sends the processor time that it took.
+ * Each exchange is made twice, first to warm up. No count is agreed upon: the first byte of a message says whether it
+ * is the last one. Then the other side sends the processor time that it took.
  */
 #include "bench-harness.h"
 
@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 
 #define LAST 1          /* the first byte of the last message */
+#define END 1           /* the first byte of a control message: there is no other exchange */
 #define TIME_LIMIT 60   /* seconds after which a measurement that hangs is ended */
 #define SAMPLES 100000  /* kept of the round trips */
 
@@ -58,7 +59,7 @@ static const Exchange exchanges[] = {
 static const BenchPeer *peer;
 static const Exchange *exchange;
 static cpu_set_t allowed;
-static double seconds = 0.25;
+static double seconds = 0.2;
 
 /* One that ends with this one, and in time. */
 static pid_t
@@ -83,6 +84,7 @@ pin (bool host)
     bench_pin (&allowed, host || exchange->place == SAME_CORE ? 0 : 1);
 }
 
+/* Reads a payload, as far as this peer's are. */
 static void
 touch (const void *message)
 {
@@ -91,17 +93,14 @@ touch (const void *message)
 
 /* --- the other side --- */
 
-void
-bench_serve (void *end)
+/* Returns: the processor time that it took, where that is not the host's, too */
+static double
+serve_exchange (void *end)
 {
-  uint8_t control[BENCH_CONTROL] = { 0 };
   const bool with_replies = exchange->kind == IN_FLIGHT && peer->reply != NULL;
-  double cpu;
+  const double cpu = bench_cpu_time ();
   bool last;
 
-  peer->receive (end, sizeof control);
-  cpu = bench_cpu_time ();
-  peer->send (end, control, sizeof control);
   do
     {
       const uint8_t *message = peer->receive (end, exchange->size);
@@ -114,13 +113,25 @@ bench_serve (void *end)
         peer->send (end, message, exchange->size);
     }
   while (!last);
-  cpu = peer->thread ? 0 : bench_cpu_time () - cpu;
-  memcpy (control, &cpu, sizeof cpu);
-  peer->send (end, control, sizeof control);
-  if (peer->flush != NULL)
-    peer->flush (end);
-  if (peer->start == NULL && !peer->thread)
-    pause (); /* until it is killed: what was sent is still in its hands */
+  return peer->thread ? 0 : bench_cpu_time () - cpu;
+}
+
+void
+bench_serve (void *end)
+{
+  uint8_t control[BENCH_CONTROL];
+  double cpu;
+
+  for (;;)
+    {
+      memcpy (control, peer->receive (end, sizeof control), sizeof control);
+      peer->send (end, control, sizeof control);
+      if (control[0] == END)
+        return;
+      cpu = serve_exchange (end);
+      memcpy (control, &cpu, sizeof cpu);
+      peer->send (end, control, sizeof control);
+    }
 }
 
 static void *
@@ -140,7 +151,7 @@ fork_other_side (void)
     return pid;
   pin (false);
   bench_serve (peer->open (false));
-  _exit (1);
+  _exit (0);
 }
 
 /* --- the host --- */
@@ -151,6 +162,12 @@ typedef struct
   uint8_t *message; /* not the last one */
   uint8_t *last;
 } Host;
+
+typedef struct
+{
+  double value; /* in the unit of the measurement */
+  double cpu;   /* µs a message, of both sides */
+} Result;
 
 static int
 compare (const void *a, const void *b)
@@ -184,7 +201,7 @@ bounce (Host *host, const uint8_t *message)
 
 /* The median of short batches; beside something busy the mean, since what stands in the way is what is measured. */
 static double
-measure_round_trip (Host *host, long *n)
+measure_round_trip (Host *host, double length, long *n)
 {
   static double samples[SAMPLES];
   const long batch = get_batch (16);
@@ -202,7 +219,7 @@ measure_round_trip (Host *host, long *n)
       now = bench_now ();
       samples[n_samples++] = (now - before) * 1e6 / (double) batch;
     }
-  while (now - begin < seconds && n_samples < SAMPLES);
+  while (now - begin < length && n_samples < SAMPLES);
   bounce (host, host->last);
   if (exchange->place == BUSY)
     return (now - begin) * 1e6 / (double) *n;
@@ -223,8 +240,6 @@ send_for_a_while (Host *host, double until, long *n)
     }
   while (bench_now () < until);
   peer->send (host->end, host->last, exchange->size);
-  if (peer->flush != NULL)
-    peer->flush (host->end);
   *n += 1;
 }
 
@@ -255,11 +270,13 @@ keep_in_flight (Host *host, double until, long *n)
   *n += window;
 }
 
-static void
-measure (Host *host)
+/* For @length seconds, and what was begun then. */
+static Result
+measure (Host *host, double length)
 {
   uint8_t control[BENCH_CONTROL] = { 0 };
-  double cpu, begin, other_cpu, value = 0;
+  Result result = { 0 };
+  double cpu, begin, other_cpu;
   long n = 0;
 
   peer->send (host->end, control, sizeof control);
@@ -267,18 +284,32 @@ measure (Host *host)
   cpu = bench_cpu_time ();
   begin = bench_now ();
   if (exchange->kind == ROUND_TRIP)
-    value = measure_round_trip (host, &n);
+    result.value = measure_round_trip (host, length, &n);
   else if (exchange->kind == ONE_WAY)
-    send_for_a_while (host, begin + seconds, &n);
+    send_for_a_while (host, begin + length, &n);
   else
-    keep_in_flight (host, begin + seconds, &n);
+    keep_in_flight (host, begin + length, &n);
   memcpy (&other_cpu, peer->receive (host->end, sizeof control), sizeof other_cpu);
   if (exchange->kind != ROUND_TRIP)
-    value = (double) n / (bench_now () - begin);
-  cpu = bench_cpu_time () - cpu + other_cpu;
-  printf ("%s %s %.6g\n", peer->name, exchange->name, value);
-  printf ("%s %s-cpu %.6g\n", peer->name, exchange->name, cpu * 1e6 / (double) n);
+    result.value = (double) n / (bench_now () - begin);
+  result.cpu = (bench_cpu_time () - cpu + other_cpu) * 1e6 / (double) n;
+  return result;
+}
+
+static void
+measure_warm (Host *host)
+{
+  const uint8_t control[BENCH_CONTROL] = { END };
+  Result result;
+
+  measure (host, seconds / 2);
+  result = measure (host, seconds);
+  printf ("%s %s %.6g\n", peer->name, exchange->name, result.value);
+  printf ("%s %s-cpu %.6g\n", peer->name, exchange->name, result.cpu);
   fflush (stdout);
+  peer->send (host->end, control, sizeof control);
+  if (peer->start != NULL)
+    peer->receive (host->end, sizeof control);
 }
 
 static pid_t
@@ -342,7 +373,7 @@ run (void)
     pin (true);
   if (host.end == NULL)
     host.end = peer->open (true);
-  measure (&host);
+  measure_warm (&host);
   if (peer->start != NULL)
     peer->close (host.end);
   if (other > 0)

@@ -31,12 +31,10 @@ typedef struct
   void (*prepare) (size_t size);
   /* An end, made where it is used. */
   void *(*open) (bool host);
-  /* @data is the caller's again when it returns. */
+  /* @data is the caller's again when it returns. What is held back is sent before receive() waits. */
   void (*send) (void *end, const void *data, size_t size);
   /* Waits for a message, whose size is known. Returns: its bytes, until the next receive */
   const void *(*receive) (void *end, size_t size);
-  /* Optional: writes what send() has held back, as receive() does before it waits. */
-  void (*flush) (void *end);
 
   /* Optional, for a peer that knows which request a reply is to: instead of send() where replies are awaited. */
   void (*request) (void *end, const void *data, size_t size);

@@ -38,7 +38,7 @@ measure (const char *name, size_t size, double seconds)
 int
 main (int argc, char **argv)
 {
-  const double seconds = argc == 3 && strcmp (argv[1], "--seconds") == 0 ? atof (argv[2]) : 0.25;
+  const double seconds = argc == 3 && strcmp (argv[1], "--seconds") == 0 ? atof (argv[2]) : 0.2;
   cpu_set_t allowed;
 
   if (sched_getaffinity (0, sizeof allowed, &allowed) < 0)

@@ -1,168 +1,181 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * How fast a pool of two workers is: tasks that take nothing, 10 µs, 1 ms or now this and now that, with payloads of
- * 64 bytes and 64 KiB, and the same in threads. Prints lines of a name and a figure.
- *
- *   bench-pool [--scale X] [--plugin PATH] [--only NAME]
+ * Prints lines "POOL CASE VALUE": tasks each second; CASE-host-cpu, the µs of processor time that a task takes in
+ * the host's process; CASE-p99, the µs from handing a task in to its result that 99 of 100 stay below
+ * while eight tasks are with the pool.
  */
-#include <coproc.h>
+#include "bench-pool.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
+#include "bench-util.h"
 
-#define N_WORKERS 2
-#define SMALL 64
-#define LARGE (64 << 10)
+#define IN_FLIGHT 8
+#define MOST 1000000          /* tasks in one map */
+#define MOST_BYTES (256 << 20) /* of their inputs together */
 
 typedef struct
 {
   const char *name;
-  CoprocWorkerMode mode;
-  guint n;
   gsize size;
-  guint chunk_size;
-  gint64 us;               /* of a task; -1: nine of ten take 10 µs, the tenth 1 ms */
+  gint64 us; /* of a task; -1: nine of ten take 10 µs, the tenth 1 ms */
 } Case;
 
 static const Case cases[] = {
-  { "empty-automatic", COPROC_WORKER_MODE_PROCESS, 500000, SMALL, 0, 0 },
-  { "empty-chunk-1", COPROC_WORKER_MODE_PROCESS, 200000, SMALL, 1, 0 },
-  { "empty-chunk-100", COPROC_WORKER_MODE_PROCESS, 500000, SMALL, 100, 0 },
-  { "empty-64-kib", COPROC_WORKER_MODE_PROCESS, 10000, LARGE, 0, 0 },
-  { "10-us", COPROC_WORKER_MODE_PROCESS, 40000, SMALL, 0, 10 },
-  { "1-ms", COPROC_WORKER_MODE_PROCESS, 1000, SMALL, 0, 1000 },
-  { "1-ms-64-kib", COPROC_WORKER_MODE_PROCESS, 1000, LARGE, 0, 1000 },
-  { "mixed", COPROC_WORKER_MODE_PROCESS, 10000, SMALL, 0, -1 },
-  { "threads-empty-automatic", COPROC_WORKER_MODE_THREAD, 500000, SMALL, 0, 0 },
-  { "threads-empty-chunk-1", COPROC_WORKER_MODE_THREAD, 200000, SMALL, 1, 0 },
-  { "threads-1-ms", COPROC_WORKER_MODE_THREAD, 1000, SMALL, 0, 1000 },
+  { "empty-64-b", 64, 0 },
+  { "empty-64-kib", 64 << 10, 0 },
+  { "10-us-64-b", 64, 10 },
+  { "10-us-64-kib", 64 << 10, 10 },
+  { "1-ms-64-b", 64, 1000 },
+  { "1-ms-64-kib", 64 << 10, 1000 },
+  { "mixed-64-b", 64, -1 },
+  { "mixed-64-kib", 64 << 10, -1 },
 };
 
-static gint64
-task_time (const Case *self, guint i)
+static double seconds = 0.5;
+
+void
+bench_pool_spin (GVariant *input)
 {
-  if (self->us >= 0)
-    return self->us;
-  return i % 10 == 3 ? 1000 : 10;
+  const gint64 begin = g_get_monotonic_time ();
+  gint64 us;
+
+  memcpy (&us, g_variant_get_data (input), sizeof us);
+  while (us > 0 && g_get_monotonic_time () - begin < us)
+    ;
 }
 
+static GVariant *
+new_input (const Case *self, gsize i)
+{
+  guint8 *data = g_malloc0 (self->size);
+  const gint64 us = self->us >= 0 ? self->us : i % 10 == 3 ? 1000 : 10;
+
+  memcpy (data, &us, sizeof us);
+  return g_variant_ref_sink (
+      g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, self->size, TRUE, g_free, data));
+}
+
+/* Returns: the seconds that it took; the host's processor time in @cpu */
 static double
-get_cpu_time (void)
+time_map (const BenchPool *pool, gpointer data, const Case *self, gsize n, double *cpu)
 {
-  struct rusage usage;
+  g_autoptr (GPtrArray) inputs = g_ptr_array_new_full ((guint) n, (GDestroyNotify) g_variant_unref);
+  double taken;
 
-  getrusage (RUSAGE_SELF, &usage);
-  return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-         + (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  for (gsize i = 0; i < n; i++)
+    g_ptr_array_add (inputs, new_input (self, i));
+  *cpu = bench_cpu_time ();
+  taken = bench_now ();
+  pool->map (data, (GVariant **) inputs->pdata, n);
+  taken = bench_now () - taken;
+  *cpu = bench_cpu_time () - *cpu;
+  return taken;
 }
 
-static GVariant **
-make_inputs (const Case *self, guint n)
+/* As many tasks as take about the time that was asked for. */
+static void
+measure_map (const BenchPool *pool, gpointer data, const Case *self)
 {
-  GVariant **inputs = g_new (GVariant *, n);
+  double cpu, taken;
+  gsize n = 64;
 
-  for (guint i = 0; i < n; i++)
+  do
     {
-      guint8 *data = g_malloc0 (self->size);
-      gint64 us = task_time (self, i);
-
-      memcpy (data, &us, sizeof us);
-      inputs[i] = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, self->size, TRUE,
-                                                               g_free, data));
+      n *= 4;
+      taken = time_map (pool, data, self, n, &cpu);
     }
-  return inputs;
+  while (taken < seconds / 10 && n * 4 <= MOST && n * 4 * self->size <= MOST_BYTES);
+  n = (gsize) CLAMP ((double) n * seconds / taken, 16, (double) MIN (MOST, MOST_BYTES / self->size));
+  taken = time_map (pool, data, self, n, &cpu);
+  printf ("%s %s %.6g\n", pool->name, self->name, (double) n / taken);
+  printf ("%s %s-host-cpu %.6g\n", pool->name, self->name, cpu * 1e6 / (double) n);
+}
+
+static gint
+compare (gconstpointer a, gconstpointer b)
+{
+  const double x = *(const double *) a, y = *(const double *) b;
+
+  return x < y ? -1 : x > y;
 }
 
 static void
-must (gboolean success, GError *error)
+measure_latency (const BenchPool *pool, gpointer data, const Case *self)
 {
-  if (success)
-    return;
-  fprintf (stderr, "%s\n", error->message);
-  exit (1);
-}
+  g_autoptr (GArray) latencies = g_array_new (FALSE, FALSE, sizeof (double));
+  const double end = bench_now () + seconds;
+  double begun[IN_FLIGHT];
+  gsize n_sent = 0, n_running = 0;
 
-/* Returns: the seconds that it took */
-static double
-run_map (CoprocWorkerPool *pool, GVariant **inputs, guint n, guint chunk_size)
-{
-  GError *error = NULL;
-  gint64 begin = g_get_monotonic_time ();
-  GVariant **results;
-  gsize n_results;
+  do
+    {
+      gsize number = n_running;
 
-  results = coproc_worker_pool_map (pool, inputs, n, chunk_size, NULL, &n_results, &error);
-  must (results != NULL, error);
-  begin = g_get_monotonic_time () - begin;
-  for (guint i = 0; i < n; i++)
-    g_variant_unref (results[i]);
-  g_free (results);
-  return (double) begin / 1e6;
+      if (n_running == IN_FLIGHT)
+        {
+          double latency;
+
+          number = pool->await (data);
+          latency = bench_now () - begun[number];
+          g_array_append_val (latencies, latency);
+          n_running--;
+        }
+      if (bench_now () < end)
+        {
+          g_autoptr (GVariant) input = new_input (self, n_sent++);
+
+          begun[number] = bench_now ();
+          pool->submit (data, input, number);
+          n_running++;
+        }
+      else
+        while (n_running > 0)
+          {
+            pool->await (data);
+            n_running--;
+          }
+    }
+  while (n_running > 0);
+  g_array_sort (latencies, compare);
+  if (latencies->len > 0)
+    printf ("%s %s-p99 %.6g\n", pool->name, self->name,
+            g_array_index (latencies, double, latencies->len * 99 / 100) * 1e6);
 }
 
 static void
-run_case (const Case *self, const char *plugin, double scale)
+run_case (const BenchPool *pool, const Case *self, const char *plugin)
 {
-  const guint n = MAX (16, (guint) (self->n * scale));
-  CoprocWorkerPool *pool = coproc_worker_pool_new (plugin, "spin", N_WORKERS);
-  GVariant **inputs = make_inputs (self, n);
-  GError *error = NULL;
-  double seconds, cpu, busy = 0;
+  gpointer data = pool->open (plugin);
 
-  g_object_set (coproc_worker_pool_get_model (pool), "mode", self->mode, NULL);
-  must (coproc_worker_pool_start (pool, NULL, NULL, &error), error);
-  run_map (pool, inputs, MAX (n / 10, 8), self->chunk_size); /* warms up */
-  cpu = get_cpu_time ();
-  seconds = run_map (pool, inputs, n, self->chunk_size);
-  cpu = get_cpu_time () - cpu;
-  for (guint i = 0; i < n; i++)
-    busy += (double) task_time (self, i) / 1e6;
-  printf ("%s %.0f\n", self->name, n / seconds);
-  if (self->mode == COPROC_WORKER_MODE_PROCESS)
-    printf ("%s-host-us %.3f\n", self->name, cpu * 1e6 / n);
-  if (busy > 0)
-    printf ("%s-efficiency %.3f\n", self->name, busy / (N_WORKERS * seconds));
+  measure_map (pool, data, self);
+  measure_latency (pool, data, self);
   fflush (stdout);
-
-  coproc_worker_pool_stop (pool, G_USEC_PER_SEC, NULL);
-  g_object_unref (pool);
-  for (guint i = 0; i < n; i++)
-    g_variant_unref (inputs[i]);
-  g_free (inputs);
+  pool->close (data);
 }
 
 int
-main (int argc, char *argv[])
+bench_pool_main (int argc, char **argv, const BenchPool *pools, gsize n_pools)
 {
   g_autofree char *plugin = NULL;
   const char *only = NULL;
-  double scale = 1;
+  int next = 1;
 
   if (g_getenv ("G_TEST_BUILDDIR") != NULL)
     plugin = g_build_filename (g_getenv ("G_TEST_BUILDDIR"), "helpers/plugins/tasks.so", NULL);
-  for (int i = 1; i + 1 < argc; i += 2)
-    {
-      if (strcmp (argv[i], "--scale") == 0)
-        scale = g_ascii_strtod (argv[i + 1], NULL);
-      else if (strcmp (argv[i], "--only") == 0)
-        only = argv[i + 1];
-      else
-        {
-          g_free (plugin);
-          plugin = g_strdup (argv[i + 1]);
-        }
-    }
-  if (plugin == NULL)
-    {
-      fprintf (stderr, "usage: bench-pool --plugin .../tests/helpers/plugins/tasks.so [--scale X] [--only NAME]\n");
-      return 2;
-    }
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    if (only == NULL || strcmp (only, cases[i].name) == 0)
-      run_case (&cases[i], plugin, scale);
+  for (; next + 1 < argc && g_str_has_prefix (argv[next], "--"); next += 2)
+    if (strcmp (argv[next], "--seconds") == 0)
+      seconds = g_ascii_strtod (argv[next + 1], NULL);
+    else if (strcmp (argv[next], "--pool") == 0)
+      only = argv[next + 1];
+    else if (strcmp (argv[next], "--plugin") == 0)
+      {
+        g_free (plugin);
+        plugin = g_strdup (argv[next + 1]);
+      }
+  for (gsize i = 0; i < n_pools; i++)
+    for (gsize j = 0; j < G_N_ELEMENTS (cases); j++)
+      if ((only == NULL || strcmp (only, pools[i].name) == 0)
+          && (next == argc || g_strv_contains ((const char *const *) argv + next, cases[j].name)))
+        run_case (&pools[i], &cases[j], plugin);
   return 0;
 }

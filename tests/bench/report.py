@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Makes tables of what run.sh has measured: report.py FILE [--json FILE] [--readme ROOT]
+"""Makes tables of what run.sh and pool.sh have measured: report.py FILE [--json FILE] [--readme ROOT]
 
 FILE has lines "PEER MEASUREMENT VALUE", several of each, or "PEER skipped REASON". Prints markdown. With --json the
 medians are written, too; with --readme the tables and plots in README.md and in the pages are made anew.
@@ -16,6 +16,7 @@ import sys
 import report_goals
 import report_messages
 import report_plots
+import report_pools
 
 
 class Results:
@@ -37,8 +38,10 @@ class Results:
         """The median, or None."""
         return self.medians.get((peer, measurement))
 
-    def tell_skipped(self):
-        return "".join(f"Left out: {peer} ({reason}).\n" for peer, reason in sorted(self.skipped.items()))
+    def describe(self):
+        """What is to be said below the tables."""
+        skipped = "".join(f"Left out: {peer} ({reason}).\n" for peer, reason in sorted(self.skipped.items()))
+        return f"Medians of {self.rounds} interleaved rounds.\n{skipped}"
 
 
 def replace_figures(path, name, text):
@@ -64,7 +67,7 @@ def main():
     with open(options.results, encoding="utf-8") as file:
         results = Results(file)
     tables = {}
-    for module in report_goals, report_messages:
+    for module in report_goals, report_messages, report_pools:
         tables |= module.make_tables(results)
     for name, text in tables.items():
         if not name.endswith("-short"):

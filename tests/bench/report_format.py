@@ -49,3 +49,18 @@ def show_beside(text, value, own, more_is_better):
     ratio = own / value if more_is_better else value / own
     text = f"{text} ({show_number(ratio)} ×)"
     return f"**{text}**" if ratio < 1 else text
+
+
+def make_rows(results, peers, rivals, columns):
+    """Lines of a table: peers with their titles; libcoproc's that they stand beside; columns are of a measurement, a
+    function that shows a figure, and whether more is better."""
+    rows = []
+    for peer, title in peers.items():
+        cells = []
+        for measurement, show, more_is_better in columns:
+            value = results.get(peer, measurement)
+            own = results.get(rivals[peer], measurement) if peer in rivals else None
+            cells.append(show_beside(show(value), value, own, more_is_better))
+        if any(cell != MISSING for cell in cells):
+            rows.append([title, *cells])
+    return rows

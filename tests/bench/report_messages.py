@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """libcoproc beside its peers, message by message."""
 
-from report_format import MISSING, make_table, show_beside, show_bytes, show_rate, show_time
+from report_format import make_rows, make_table, show_bytes, show_rate, show_time
 
 OWN = "libcoproc"
 SIZES = {"64-b": ("64 B", 64), "4-kib": ("4 KiB", 4 << 10), "64-kib": ("64 KiB", 64 << 10),
@@ -31,30 +31,9 @@ PEERS = {
     "ring-spinning": "bare ring, spinning *",
 }
 # A thread is measured beside threads.
-RIVALS = {"libcoproc-thread": None, "gasyncqueue": "libcoproc-thread"}
+RIVALS = {peer: OWN for peer in PEERS if not peer.startswith(OWN)} | {"gasyncqueue": "libcoproc-thread"}
 SHORT = ["libcoproc", "libcoproc-in-place", "boost", "libzmq", "nng", "gdbus", "giochannel", "mqueue", "python-bytes",
          "node-advanced", "pipe", "ring-spinning"]
-
-
-def get_rival(peer):
-    """Whose figure stands beside that of a peer; None for libcoproc's own."""
-    return None if peer.startswith(OWN) else RIVALS.get(peer, OWN)
-
-
-def make_cell(results, peer, measurement, show, more_is_better):
-    value = results.get(peer, measurement)
-    rival = get_rival(peer)
-    return show_beside(show(value), value, results.get(rival, measurement) if rival else None, more_is_better)
-
-
-def make_rows(results, peers, columns):
-    """columns: (measurement, function that shows a figure, whether more is better)"""
-    rows = []
-    for peer in peers:
-        cells = [make_cell(results, peer, *column) for column in columns]
-        if any(cell != MISSING for cell in cells):
-            rows.append([PEERS[peer], *cells])
-    return rows
 
 
 def rate_column(name):
@@ -78,19 +57,20 @@ def make_tables(results):
            ("round-trip-same-core", "round-trip-64-b", "one-way-64-b", "one-way-64-kib", "one-way-1-mib", "in-flight")]
     short = [time_column("round-trip-64-b"), time_column("round-trip-1-mib"), rate_column("64-b"), rate_column("1-mib"),
              ("in-flight", show_rate, True)]
+    shown = {peer: PEERS[peer] for peer in SHORT}
     titles = [title for title, _ in SIZES.values()]
     tables = {
         "latency": make_table(["round trip", "64 B, one core", "64 B, other core busy", *titles],
-                              make_rows(results, PEERS, latency)),
-        "rates": make_table(["one way", *titles, "64 in flight"], make_rows(results, PEERS, rates)),
+                              make_rows(results, PEERS, RIVALS, latency)),
+        "rates": make_table(["one way", *titles, "64 in flight"], make_rows(results, PEERS, RIVALS, rates)),
         "cpu": make_table(["CPU a message", "64 B round trip, one core", "64 B round trip", "64 B one way",
-                           "64 KiB one way", "1 MiB one way", "64 in flight"], make_rows(results, PEERS, cpu)),
-        "messages-short": make_table(["", "64 B there and back", "1 MiB there and back", "64 B one way", "1 MiB one way",
-                                      "64 requests in flight"], make_rows(results, SHORT, short)),
+                           "64 KiB one way", "1 MiB one way", "64 in flight"], make_rows(results, PEERS, RIVALS, cpu)),
+        "messages-short": make_table(["one core each", "64 B there and back", "1 MiB there and back", "64 B one way", "1 MiB one way",
+                                      "64 requests in flight"], make_rows(results, shown, RIVALS, short)),
     }
     idle = results.get(OWN, "idle")
-    notes = results.tell_skipped()
+    notes = ""
     if idle is not None:
         notes += f"200 idle workers and their host take {show_time(idle)} of processor time in each second.\n"
-    tables["notes"] = notes + f"Medians of {results.rounds} interleaved rounds.\n"
+    tables["notes"] = notes + results.describe()
     return tables

@@ -12,64 +12,11 @@
 # --readme writes the tables and plots of README.md and of introspection/pages/speed.md anew.
 set -eu
 
-usage () {
-  sed -n 's/^#   //p' "$0" >&2
-  exit 2
-}
-
-source=$(cd "$(dirname "$0")/../.." && pwd)
-build=${TMPDIR:-/tmp}/coproc-bench-$(id -u)
-rounds=5
-scale=1
-json=
-readme=
-while [ $# -gt 0 ]; do
-  if [ "$1" = --readme ]; then
-    readme=$source
-    shift
-    continue
-  fi
-  [ $# -ge 2 ] || usage
-  case $1 in
-    --rounds) rounds=$2 ;;
-    --scale) scale=$2 ;;
-    --builddir) build=$2 ;;
-    --json) json=$2 ;;
-    *) usage ;;
-  esac
-  shift 2
-done
-
-sh "$source/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3 util-linux >&2 || :
-# Each of these is only a peer, or draws: without it the others are measured.
-for package in g++ libboost-dev libzmq3-dev libnng-dev nodejs gnuplot-nox; do
-  sh "$source/.ci/install.sh" "$package" >&2 || :
-done
-if [ ! -f "$build/build.ninja" ]; then
-  meson setup "$build" "$source" --buildtype=release -Dintrospection=disabled -Dvapi=disabled \
-    -Ddocs=disabled -Dexamples=false >&2
-else
-  meson setup --reconfigure "$build" "$source" >&2 # libraries may have come
-fi
-meson compile -C "$build" >&2
-
-results=$(mktemp)
-trap 'rm -f "$results"' EXIT
-bench=$build/tests/bench
-peers=$source/tests/bench/peers
-seconds=$(echo "$scale" | awk '{ print $1 / 4 }')
-
-# skip PEER REASON: told in the report
-skip () {
-  grep -qx "$1 skipped $2" "$results" || echo "$1 skipped $2" >>"$results"
-}
-
-# measure PEER COMMAND...: one that fails is told of, and does not end the run
-measure () {
-  peer=$1
-  shift
-  "$@" >>"$results" || skip "$peer" "it failed"
-}
+. "$(dirname "$0")/common.sh"
+read_options "$@"
+install_peers g++ libboost-dev libzmq3-dev libnng-dev nodejs gnuplot-nox
+build_bench
+seconds=$(echo "$scale" | awk '{ print $1 / 5 }')
 
 # measure_program PEER NAME PACKAGE: a program that is there if its library was
 measure_program () {
@@ -117,4 +64,4 @@ while [ "$round" -le "$rounds" ]; do
   round=$((round + 1))
 done
 
-python3 "$source/tests/bench/report.py" "$results" ${json:+--json "$json"} ${readme:+--readme "$readme"}
+report

@@ -13,6 +13,7 @@ import sys
 import time
 
 LAST = 1
+END = b"end"
 WINDOW = 64
 CORES = sorted(os.sched_getaffinity(0))
 EXCHANGES = [
@@ -54,15 +55,16 @@ class Side:
 def serve(connection, pickled, name):
     pin(name, False)
     side = Side(connection, pickled)
-    side.send(side.receive())
-    begun = get_cpu_time()
-    last = False
-    while not last:
-        message = side.receive()
-        last = message[0] == LAST
-        if not name.startswith("one-way"):
-            side.send(message)
-    side.send(str(get_cpu_time() - begun).encode())
+    while side.receive() != END:
+        side.send(b"begin")
+        cpu = get_cpu_time()
+        last = False
+        while not last:
+            message = side.receive()
+            last = message[0] == LAST
+            if not name.startswith("one-way"):
+                side.send(message)
+        side.send(str(get_cpu_time() - cpu).encode())
 
 
 def round_trip(side, message, last, until, busy):
@@ -103,22 +105,14 @@ def in_flight(side, message, last, until):
     return n, None
 
 
-def measure(peer, pickled, name, size, seconds):
+def exchange(side, name, size, seconds):
+    """Returns: the figure, and the processor time of a message on both sides in µs"""
     message, last = bytes(size), bytes([LAST]) + bytes(size - 1)
-    ours, theirs = multiprocessing.Pipe()
-    other = multiprocessing.Process(target=serve, args=(theirs, pickled, name), daemon=True)
-    busy = multiprocessing.Process(target=keep_busy, daemon=True) if name == "round-trip-busy" else None
-    if busy is not None:
-        busy.start()
-    other.start()
-    pin(name, True)
-    side = Side(ours, pickled)
-    side.send(bytes(64))
+    side.send(b"begin")
     side.receive()
-    cpu = get_cpu_time()
-    begun = time.perf_counter()
+    cpu, begun = get_cpu_time(), time.perf_counter()
     if name.startswith("round-trip"):
-        n, value = round_trip(side, message, last, begun + seconds, busy is not None)
+        n, value = round_trip(side, message, last, begun + seconds, name.endswith("busy"))
     elif name == "in-flight":
         n, value = in_flight(side, message, last, begun + seconds)
     else:
@@ -126,9 +120,23 @@ def measure(peer, pickled, name, size, seconds):
     other_cpu = float(side.receive())
     if value is None:
         value = n / (time.perf_counter() - begun)
-    cpu = get_cpu_time() - cpu + other_cpu
+    return value, (get_cpu_time() - cpu + other_cpu) / n * 1e6
+
+
+def measure(peer, pickled, name, size, seconds):
+    ours, theirs = multiprocessing.Pipe()
+    busy = multiprocessing.Process(target=keep_busy, daemon=True) if name.endswith("busy") else None
+    if busy is not None:
+        busy.start()
+    other = multiprocessing.Process(target=serve, args=(theirs, pickled, name), daemon=True)
+    other.start()
+    pin(name, True)
+    side = Side(ours, pickled)
+    exchange(side, name, size, seconds / 2)
+    value, cpu = exchange(side, name, size, seconds)
     print(f"{peer} {name} {value:.6g}")
-    print(f"{peer} {name}-cpu {cpu / n * 1e6:.6g}", flush=True)
+    print(f"{peer} {name}-cpu {cpu:.6g}", flush=True)
+    side.send(END)
     other.join()
     if busy is not None:
         busy.kill()
@@ -137,7 +145,7 @@ def measure(peer, pickled, name, size, seconds):
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("fork")
-    seconds = float(sys.argv[2]) if len(sys.argv) == 3 and sys.argv[1] == "--seconds" else 0.25
+    seconds = float(sys.argv[2]) if len(sys.argv) == 3 and sys.argv[1] == "--seconds" else 0.2
     for peer, pickled in ("python-bytes", False), ("python-pickle", True):
         for name, size in EXCHANGES:
             measure(peer, pickled, name, size, seconds)

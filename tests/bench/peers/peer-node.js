@@ -49,7 +49,7 @@ function newMessage(mode, size, first) {
 function serve(name) {
     let cpu = null;
     process.on('message', message => {
-        if (cpu === null) {
+        if (message === 'begin') {
             process.send(message);
             cpu = getCpuTime();
             return;
@@ -142,29 +142,37 @@ async function inFlight(side, message, last, until) {
     return [n, null];
 }
 
-async function host(mode, name, otherCores, seconds) {
+/* Returns: the figure, and the processor time of a message on both sides in µs */
+async function exchange(side, mode, name, seconds) {
     const size = EXCHANGES[name];
+    const message = newMessage(mode, size, '0'), last = newMessage(mode, size, '1');
+
+    side.send('begin');
+    await side.receive();
+    let cpu = getCpuTime();
+    const begun = now();
+    const run = name.startsWith('round-trip') ? roundTrip : name === 'in-flight' ? inFlight : oneWay;
+    let [n, value] = await run(side, message, last, begun + seconds,
+        run === roundTrip ? name === 'round-trip-busy' : size);
+    const other = await side.receive();
+    if (value === null)
+        value = n / (now() - begun);
+    cpu = getCpuTime() - cpu + other.cpu;
+    return [value, cpu / n * 1e6];
+}
+
+async function host(mode, name, otherCores, seconds) {
     const child = fork(__filename, ['serve', name], {
         serialization: mode,
         execPath: 'taskset',
         execArgv: ['-c', otherCores, process.execPath],
     });
     const side = new Side(child);
-    const message = newMessage(mode, size, '0'), last = newMessage(mode, size, '1');
 
-    side.send(newMessage(mode, 64, '0'));
-    await side.receive();
-    let cpu = getCpuTime();
-    const begun = now();
-    const exchange = name.startsWith('round-trip') ? roundTrip : name === 'in-flight' ? inFlight : oneWay;
-    let [n, value] = await exchange(side, message, last, begun + seconds,
-        exchange === roundTrip ? name === 'round-trip-busy' : size);
-    const other = await side.receive();
-    if (value === null)
-        value = n / (now() - begun);
-    cpu = getCpuTime() - cpu + other.cpu;
+    await exchange(side, mode, name, seconds / 2);
+    const [value, cpu] = await exchange(side, mode, name, seconds);
     console.log(`node-${mode} ${name} ${value.toPrecision(6)}`);
-    console.log(`node-${mode} ${name}-cpu ${(cpu / n * 1e6).toPrecision(6)}`);
+    console.log(`node-${mode} ${name}-cpu ${cpu.toPrecision(6)}`);
     child.disconnect();
 }
 
@@ -189,4 +197,4 @@ else if (role === 'host')
 else
     for (const mode of ['json', 'advanced'])
         for (const name of Object.keys(EXCHANGES))
-            measure(mode, name, role === '--seconds' ? rest[0] : '0.25');
+            measure(mode, name, role === '--seconds' ? rest[0] : '0.2');

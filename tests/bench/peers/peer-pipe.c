@@ -148,10 +148,8 @@ open_batched (bool host)
 }
 
 static void
-flush (void *end)
+flush (End *self)
 {
-  End *self = end;
-
   bench_write (self->out, self->batch, self->n_batch);
   self->n_batch = 0;
 }
@@ -190,7 +188,7 @@ main (int argc, char **argv)
     { .name = "pipe-spinning", .prepare = make_pipes, .open = open_spinning, .send = send_one, .receive = receive },
     { .name = "pipe-watched", .prepare = make_pipes, .open = open_watched, .send = send_one, .receive = receive },
     { .name = "pipe-batched", .prepare = make_large_pipes, .open = open_batched, .send = send_batched,
-      .receive = receive_batched, .flush = flush },
+      .receive = receive_batched },
   };
 
   return bench_main (argc, argv, peers, sizeof peers / sizeof *peers);
