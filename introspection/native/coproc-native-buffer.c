@@ -90,23 +90,18 @@ coproc_native_get_bytes (PyObject *value, Py_buffer *buffer)
   return FALSE;
 }
 
-/* Bytes of a payload that is nothing else, in the memory of the messenger if there are many. */
-static GBytes *
-copy_bytes (CoprocMessenger *messenger, const Py_buffer *buffer)
+GBytes *
+coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer)
 {
   const gsize size = (gsize) buffer->len;
   GBytes *bytes;
 
-  if (messenger == NULL || size < COPROC_NATIVE_SMALL)
-    return g_bytes_new (buffer->buf, size);
-  bytes = coproc_messenger_alloc_bytes (messenger, size, NULL);
-  if (bytes == NULL)
-    {
-      PyErr_NoMemory ();
-      return NULL;
-    }
+  if (messenger == NULL || size < COPROC_NATIVE_LARGE)
+    return NULL;
   Py_BEGIN_ALLOW_THREADS
-  memcpy ((gpointer) g_bytes_get_data (bytes, NULL), buffer->buf, size);
+  bytes = coproc_messenger_alloc_bytes (messenger, size, NULL);
+  if (bytes != NULL)
+    memcpy ((gpointer) g_bytes_get_data (bytes, NULL), buffer->buf, size);
   Py_END_ALLOW_THREADS
   return bytes;
 }
@@ -117,7 +112,9 @@ coproc_native_take_bytes (CoprocMessenger *messenger, PyObject *value, Py_buffer
   g_autoptr (GBytes) bytes = coproc_native_find_bytes (value, buffer);
 
   if (bytes == NULL)
-    bytes = copy_bytes (messenger, buffer);
+    bytes = coproc_native_lay_out (messenger, buffer);
+  if (bytes == NULL)
+    bytes = g_bytes_new (buffer->buf, (gsize) buffer->len);
   PyBuffer_Release (buffer);
-  return bytes != NULL ? g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE)) : NULL;
+  return g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE));
 }

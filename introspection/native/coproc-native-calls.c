@@ -19,18 +19,29 @@ is_plain (CoprocMessenger *messenger)
   return type == COPROC_TYPE_PRIORITY_MESSENGER || type == COPROC_TYPE_MULTI_MESSENGER;
 }
 
-/* @buffer is released. */
-static PyObject *
-send_buffer (CoprocMessenger *messenger, Py_buffer *buffer, const char *channel, gint64 kind, double priority)
+/* Sends the bytes of @value, which @buffer was got from and which is released. Returns: the serial, or 0 with @error */
+static guint64
+send_buffer (CoprocMessenger    *messenger,
+             PyObject           *value,
+             Py_buffer          *buffer,
+             const char         *channel,
+             CoprocMessageKind   kind,
+             double              priority,
+             GError            **error)
 {
-  GError *error = NULL;
+  g_autoptr (GBytes) laid_out = NULL, found = coproc_native_find_bytes (value, buffer);
+  const guint8 *data = buffer->buf;
+  guint64 serial = 0;
 
+  if (found == NULL)
+    laid_out = coproc_native_lay_out (messenger, buffer);
+  if (laid_out != NULL)
+    data = g_bytes_get_data (laid_out, NULL);
   Py_BEGIN_ALLOW_THREADS
-  coproc_messenger_send_bytes_full (messenger, buffer->buf, (gsize) buffer->len, channel, (CoprocMessageKind) kind,
-                                    priority, NULL, &error);
+  coproc_messenger_send_bytes_full (messenger, data, (gsize) buffer->len, channel, kind, priority, &serial, error);
   Py_END_ALLOW_THREADS
   PyBuffer_Release (buffer);
-  return coproc_native_end_send (error);
+  return serial;
 }
 
 /* @priority: (nullable): NULL for what the messenger makes of the payload */
@@ -77,7 +88,10 @@ call_send (PyObject *module, PyObject *const *args, Py_ssize_t n)
   if (PyErr_Occurred () != NULL)
     return NULL;
   if ((given != Py_None || is_plain (messenger)) && coproc_native_get_bytes (payload, &buffer))
-    return send_buffer (messenger, &buffer, channel, kind, priority);
+    {
+      send_buffer (messenger, payload, &buffer, channel, (CoprocMessageKind) kind, priority, &error);
+      return coproc_native_end_send (error);
+    }
   variant = coproc_native_to_variant (payload, messenger);
   if (variant == NULL)
     return NULL;
@@ -86,6 +100,17 @@ call_send (PyObject *module, PyObject *const *args, Py_ssize_t n)
   send_variant (messenger, variant, channel, kind, given != Py_None ? &priority : NULL, &error);
   Py_END_ALLOW_THREADS
   return coproc_native_end_send (error);
+}
+
+/* Gets the bytes of whatever @value holds; one that has them in pieces is replaced by a copy (transfer full). */
+static PyObject *
+get_contiguous (PyObject *value, Py_buffer *buffer)
+{
+  PyObject *owner = PyMemoryView_Check (value) ? PyMemoryView_GetContiguous (value, PyBUF_READ, 'C') : Py_NewRef (value);
+
+  if (owner != NULL && PyObject_GetBuffer (owner, buffer, PyBUF_SIMPLE) != 0)
+    Py_CLEAR (owner);
+  return owner;
 }
 
 /* send_bytes (messenger, data, channel): whatever the buffer holds */
@@ -100,21 +125,42 @@ call_send_bytes (PyObject *module, PyObject *const *args, Py_ssize_t n)
 
   if (!coproc_native_parse ("send_bytes", "moc", args, n, &messenger, &data, &channel))
     return NULL;
-  data = PyMemoryView_Check (data) ? PyMemoryView_GetContiguous (data, PyBUF_READ, 'C') : Py_NewRef (data);
+  data = get_contiguous (data, &buffer);
   if (data == NULL)
     return NULL;
-  if (PyObject_GetBuffer (data, &buffer, PyBUF_SIMPLE) != 0)
+  if (is_plain (messenger))
+    send_buffer (messenger, data, &buffer, channel, COPROC_MESSAGE_KIND_NOREQUEST, INFINITY, &error);
+  else
     {
-      Py_DECREF (data);
-      return NULL;
+      Py_BEGIN_ALLOW_THREADS
+      coproc_messenger_send_bytes (messenger, buffer.buf, (gsize) buffer.len, channel, &error);
+      Py_END_ALLOW_THREADS
+      PyBuffer_Release (&buffer);
     }
-
-  Py_BEGIN_ALLOW_THREADS
-  coproc_messenger_send_bytes (messenger, buffer.buf, (gsize) buffer.len, channel, &error);
-  Py_END_ALLOW_THREADS
-  PyBuffer_Release (&buffer);
   Py_DECREF (data);
   return coproc_native_end_send (error);
+}
+
+/* send_data (messenger, data, channel, kind, priority): bytes as any kind of message. Returns: the serial. Raises
+ * GLib.Error itself: for who uses the library without the override. */
+static PyObject *
+call_send_data (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *data, *priority;
+  gint64 kind;
+  guint64 serial;
+  Py_buffer buffer;
+
+  if (!coproc_native_parse ("send_data", "mocno", args, n, &messenger, &data, &channel, &kind, &priority)
+      || PyObject_GetBuffer (data, &buffer, PyBUF_SIMPLE) != 0)
+    return NULL;
+  serial = send_buffer (messenger, data, &buffer, channel, (CoprocMessageKind) kind, PyFloat_AsDouble (priority), &error);
+  if (pyg_error_check (&error))
+    return NULL;
+  return PyErr_Occurred () == NULL ? PyLong_FromUnsignedLongLong (serial) : NULL;
 }
 
 /* Returns: (transfer full): the payloads of a list or a tuple; NULL with an exception */
@@ -372,6 +418,7 @@ PyMethodDef coproc_native_calls[] = {
   CALL (reply),
   CALL (send),
   CALL (send_bytes),
+  CALL (send_data),
   CALL (send_request_multiple),
   CALL (try_receive_message),
   { NULL, NULL, 0, NULL },

@@ -41,14 +41,17 @@ get_channel (PyObject *value, const char **channel)
   return *channel != NULL;
 }
 
-static gpointer
-get_boxed (PyObject *value, PyTypeObject *type)
+/* Of whichever class; there is one without the override, too. */
+static CoprocMessage *
+get_message (PyObject *value)
 {
-  gpointer boxed = PyObject_TypeCheck (value, type) ? pyg_boxed_get_ptr (value) : NULL;
+  CoprocMessage *message = NULL;
 
-  if (boxed == NULL)
-    PyErr_Format (PyExc_TypeError, "A %s is expected, not %s", type->tp_name, Py_TYPE (value)->tp_name);
-  return boxed;
+  if (pyg_boxed_check (value, COPROC_TYPE_MESSAGE))
+    message = pyg_boxed_get (value, CoprocMessage);
+  if (message == NULL)
+    PyErr_Format (PyExc_TypeError, "A Coproc.Message is expected, not %s", Py_TYPE (value)->tp_name);
+  return message;
 }
 
 static gboolean
@@ -66,7 +69,7 @@ get_argument (char what, PyObject *value, gpointer place)
     case 'm':
       return (*(gpointer *) place = get_object (value, COPROC_TYPE_MESSENGER)) != NULL;
     case 'r':
-      return (*(gpointer *) place = get_boxed (value, coproc_native.message)) != NULL;
+      return (*(gpointer *) place = get_message (value)) != NULL;
     case 'x':
       *(gpointer *) place = value != Py_None ? get_object (value, G_TYPE_CANCELLABLE) : NULL;
       return *(gpointer *) place != NULL || value == Py_None;

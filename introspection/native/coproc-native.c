@@ -4,7 +4,24 @@
 #define COPROC_NATIVE_MAIN
 #include "coproc-native.h"
 
+#include <string.h>
+#include <sys/mman.h>
+
 CoprocNative coproc_native;
+
+#define LARGE (4u << 20)
+#define HUGE_PAGE (2u << 20)
+
+/* Memory that is new is found a page at a time, which takes longer than to fill it; a system that has large ones may
+ * use them. */
+static void
+expect_writes (gpointer memory, gsize size)
+{
+  const guintptr first = ((guintptr) memory + HUGE_PAGE - 1) & ~(guintptr) (HUGE_PAGE - 1);
+
+  if (size >= LARGE)
+    (void) madvise ((gpointer) first, ((guintptr) memory + size - first) & ~(gsize) (HUGE_PAGE - 1), MADV_HUGEPAGE);
+}
 
 /* Fills a field of the state, which lasts as long as the process. */
 static void
@@ -83,6 +100,47 @@ native_get_bytes (PyObject *module, PyObject *value)
   return coproc_native_from_message (message);
 }
 
+/* get_data (message): the bytes of a payload, as bytes if they are few, else as a memoryview of the library's memory; None
+ * when there are none */
+static PyObject *
+native_get_data (PyObject *module, PyObject *value)
+{
+  CoprocMessage *message;
+  const guint8 *data;
+  gsize size;
+
+  if (!coproc_native_parse ("get_data", "r", &value, 1, &message))
+    return NULL;
+  data = coproc_message_get_data (message, &size);
+  if (data == NULL)
+    Py_RETURN_NONE;
+  return size < COPROC_NATIVE_SMALL ? PyBytes_FromStringAndSize ((const char *) data, (Py_ssize_t) size)
+                                    : coproc_native_view (coproc_message_get_bytes (message), data, size, FALSE);
+}
+
+/* copy (buffer): bytes */
+static PyObject *
+native_copy (PyObject *module, PyObject *value)
+{
+  PyObject *bytes;
+  Py_buffer buffer;
+
+  if (PyObject_GetBuffer (value, &buffer, PyBUF_SIMPLE) != 0)
+    return NULL;
+  bytes = PyBytes_FromStringAndSize (NULL, buffer.len);
+  if (bytes != NULL)
+    {
+      char *place = PyBytes_AS_STRING (bytes);
+
+      Py_BEGIN_ALLOW_THREADS
+      expect_writes (place, (gsize) buffer.len);
+      memcpy (place, buffer.buf, (gsize) buffer.len);
+      Py_END_ALLOW_THREADS
+    }
+  PyBuffer_Release (&buffer);
+  return bytes;
+}
+
 /* alloc_bytes (messenger, size): memory of the library's, for bytes to send */
 static PyObject *
 native_alloc_bytes (PyObject *module, PyObject *const *args, Py_ssize_t n)
@@ -111,6 +169,8 @@ static PyMethodDef native_functions[] = {
   { "from_variant", native_from_variant, METH_O, NULL },
   { "get_payload", native_get_payload, METH_O, NULL },
   { "get_bytes", native_get_bytes, METH_O, NULL },
+  { "get_data", native_get_data, METH_O, NULL },
+  { "copy", native_copy, METH_O, NULL },
   { "alloc_bytes", (PyCFunction) (void (*) (void)) native_alloc_bytes, METH_FASTCALL, NULL },
   { NULL, NULL, 0, NULL },
 };

@@ -66,6 +66,10 @@ gboolean    coproc_native_get_bytes (PyObject *value, Py_buffer *buffer);
  * Returns: (transfer full) (nullable): never floating. @messenger: as above */
 GVariant   *coproc_native_take_bytes (CoprocMessenger *messenger, PyObject *value, Py_buffer *buffer);
 
+/* The same bytes in memory of the messenger that the peer sees, if there are so many that this pays.
+ * Returns: (transfer full) (nullable) */
+GBytes     *coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer);
+
 /* --- views of bytes --- */
 
 extern PyTypeObject coproc_view_type;
@@ -76,7 +80,8 @@ PyObject   *coproc_native_view (GBytes *owner, gconstpointer data, gsize size, g
 /* Returns: (transfer full) (nullable): the bytes of @buffer without a copy, if it was got from a view. */
 GBytes     *coproc_native_find_bytes (PyObject *value, const Py_buffer *buffer);
 
-#define COPROC_NATIVE_SMALL 16384
+#define COPROC_NATIVE_SMALL (16u << 10)
+#define COPROC_NATIVE_LARGE (1u << 20)
 
 /* --- calls --- */
 

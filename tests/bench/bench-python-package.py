@@ -26,39 +26,58 @@ def square(x):
     return x * x
 
 
+# Both sides of an exchange have a core each, where there are two. (A child has those of who has started it.)
+CORES = os.environ.setdefault("BENCH_CORES", ",".join(map(str, sorted(os.sched_getaffinity(0)))))
+
+
+def pin(core):
+    cores = [int(number) for number in CORES.split(",")]
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+
+
+def unpin():
+    os.sched_setaffinity(0, {int(number) for number in CORES.split(",")})
+
+
 # --- the other sides: each repeats what it gets, or swallows it until the end ---
 
 END = b"end"
 
 
 def coproc_echo(messenger):
+    pin(1)
     while True:
         messenger.send_norequest(messenger.receive_blocking())
 
 
 def coproc_sink(messenger):
+    pin(1)
     while True:
         if messenger.receive_blocking() == END:
             messenger.send_norequest(END)
 
 
 def pipe_echo(connection):
+    pin(1)
     while True:
         connection.send(connection.recv())
 
 
 def pipe_sink(connection):
+    pin(1)
     while True:
         if connection.recv() == END:
             connection.send(END)
 
 
 def pipe_bytes_echo(connection):
+    pin(1)
     while True:
         connection.send_bytes(connection.recv_bytes())
 
 
 def pipe_bytes_sink(connection):
+    pin(1)
     while True:
         if connection.recv_bytes() == END:
             connection.send_bytes(END)
@@ -69,8 +88,10 @@ class Coproc:
         self.worker = coproc.WorkerResource(target, coproc.MultiMessenger)
         self.worker.start()
         self.send, self.receive = self.worker.messenger.send_norequest, self.worker.messenger.receive_blocking
+        pin(0)
 
     def end(self):
+        unpin()
         self.worker.terminate()
 
 
@@ -80,8 +101,10 @@ class Pipe:
         self.process = multiprocessing.Process(target=target, args=(theirs,), daemon=True)
         self.process.start()
         self.send, self.receive = (getattr(ours, name) for name in names)
+        pin(0)
 
     def end(self):
+        unpin()
         self.process.kill()
         self.process.join()
 
@@ -202,9 +225,9 @@ def get_rows():
            "Pipe, send()", one_way(lambda: Pipe(pipe_sink), text, 20000))
     yield ("one way: 64 B", "/s", one_way(lambda: Coproc(coproc_sink), few, 20000),
            "Pipe, send_bytes()", one_way(lambda: pipe_of_bytes(pipe_bytes_sink), few, 20000))
-    for name, size, n in (("64 KiB", 64 * KIB, 3000), ("1 MiB", MIB, 300), ("16 MiB", 16 * MIB, 16),
-                          ("64 MiB", 64 * MIB, 5)):
-        payload = bytes(size)
+    for name, size, n in (("64 KiB", 64 * KIB, 3000), ("1 MiB", MIB, 500), ("16 MiB", 16 * MIB, 64),
+                          ("64 MiB", 64 * MIB, 16)):
+        payload = b"\1" * size
         yield (f"one way: bytes, {name}", "/s", one_way(lambda: Coproc(coproc_sink), payload, n),
                "Pipe, send()", one_way(lambda: Pipe(pipe_sink), payload, n))
         yield (f"one way: bytes, {name}", "/s", one_way(lambda: Coproc(coproc_sink), payload, n),

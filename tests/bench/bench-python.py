@@ -69,8 +69,12 @@ if (process.send) {
 """
 
 
+# A child has the cores of who has started it, which is on one alone by then.
+CORES = os.environ.setdefault("BENCH_CORES", ",".join(map(str, sorted(os.sched_getaffinity(0)))))
+
+
 def pin(core):
-    cores = sorted(os.sched_getaffinity(0))
+    cores = [int(number) for number in CORES.split(",")]
     os.sched_setaffinity(0, {cores[core % len(cores)]})
 
 
@@ -168,9 +172,6 @@ def pipe_peer(connection):
         elif what == "answer":
             for _ in range(n):
                 connection.send(connection.recv())
-        elif what == "take":
-            for _ in range(n):
-                touch(messenger.receive_message("data").bytes)
         elif what == "count":
             for _ in range(n):
                 touch(connection.recv_bytes())

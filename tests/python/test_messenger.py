@@ -330,6 +330,18 @@ class Messenger(Pair):
             self.process.send_error(5)
         self.assertEqual(self.resource.available(), 0)
 
+    def test_sizes(self):
+        """From where bytes are not copied by introspection, by a call through ctypes, and into memory of pages."""
+        for size in (16383, 16384, 65535, 65536, MIB - 1, MIB, 5 * MIB):
+            data = os.urandom(size)
+            for payload in (data, bytearray(data), [data], b"\x80\x05" + data + b"."):
+                self.process.send_request(payload)
+                received = self.resource.receive_blocking()
+                self.assertIs(type(received), type(payload))
+                self.assertTrue(received == payload)
+                self.resource.send_reply(received)
+                self.assertTrue(self.process.receive_blocking() == payload)
+
     def test_M9_both_ends_send(self):
         """48 MiB each way before either receives."""
         payload = bytes(MIB)

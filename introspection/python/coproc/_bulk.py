@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Large payloads into the library, without the copy that introspection makes."""
+"""Large payloads into the library, without the copy that introspection makes; where there is no extension module."""
 
 import ctypes
 

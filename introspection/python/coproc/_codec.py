@@ -9,6 +9,7 @@ protocol 5 begins and ends; bytes that happen to look like one are pickled.
 import pickle
 
 from . import _byvalue
+from ._library import copy
 
 PROTOCOL = _byvalue.PROTOCOL
 _ERRORS = (pickle.PicklingError, AttributeError, TypeError)  # of what has no name to be found by
@@ -49,7 +50,7 @@ class Codec:
     def decode(self, data):
         if data[:2] == _HEAD and data[-1:] == _TAIL:
             return pickle.loads(data)
-        return data
+        return data if type(data) is bytes else copy(data)
 
 
 class HostCodec(Codec):

@@ -20,6 +20,22 @@ from . import _interrupt, exceptions  # noqa: E402
 
 Coproc = get_introspection_module("Coproc")
 
+_LARGE = 65536  # bytes; from here on a copy costs more than a call through ctypes
+
+
+def _send_data(messenger, data, name, kind, priority):
+    if len(data) < _LARGE:
+        return Coproc.Messenger.send_bytes_full(messenger, data, name, kind, priority)[1]
+    from ._bulk import send  # when it is needed: ctypes takes long to import
+
+    return send(messenger, data, name, kind, priority)
+
+
+try:  # the override's extension module, of which these do not need the override
+    from gi.overrides._coproc_native import copy, get_data, send_data
+except ImportError:
+    copy, get_data, send_data = bytes, Coproc.Message.get_data, _send_data
+
 SECOND = 1000000
 
 # The domain of an error that carries an exception. What a process does not know it does not take.

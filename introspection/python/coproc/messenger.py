@@ -12,7 +12,18 @@ import weakref
 
 from . import _byvalue, _channels, _priority
 from ._codec import Codec, HostCodec, Marked, WorkerCodec
-from ._library import COPROC_DOMAIN, SECOND, Coproc, GLib, call, fail, pack_exception, translate
+from ._library import (
+    COPROC_DOMAIN,
+    SECOND,
+    Coproc,
+    GLib,
+    call,
+    fail,
+    get_data,
+    pack_exception,
+    send_data,
+    translate,
+)
 from ._views import Pipe, QueueView, RequestCtr
 
 _raw = Coproc.Messenger
@@ -20,8 +31,6 @@ _receive_message = _raw.receive_message
 _receive_reply = _raw.receive_reply
 _available = _raw.available
 _queue_size = _raw.queue_size
-_send_bytes_full = _raw.send_bytes_full
-_get_data = Coproc.Message.get_data
 _get_kind = Coproc.Message.get_kind
 
 _Kind = Coproc.MessageKind
@@ -30,7 +39,6 @@ _FAILED = int(Coproc.Error.FAILED)
 _INFINITY = float("inf")
 _WITHOUT_PRIORITY = frozenset((bool, bytes, dict, float, int, list, set, str, tuple, type(None)))
 
-_LARGE = 65536  # bytes; from here on a copy costs more than a call through ctypes
 MAX_MESSAGE_SIZE = 1 << 30
 _MAX_CHANNELS = 1 << 16
 
@@ -165,11 +173,7 @@ class MultiMessenger:
     def _send_data(self, data, name, kind, priority):
         while True:
             try:
-                if len(data) < _LARGE:
-                    return _send_bytes_full(self._messenger, data, name, kind, priority)[1]
-                from ._bulk import send  # when it is needed: ctypes takes long to import
-
-                return send(self._messenger, data, name, kind, priority)
+                return send_data(self._messenger, data, name, kind, priority)
             except GLib.Error as error:
                 if kind == _REPLY and error.code == _FAILED and error.domain == COPROC_DOMAIN:
                     raise _NothingToAnswer from None
@@ -324,13 +328,13 @@ class MultiMessenger:
         return message
 
     def _payload(self, message, channel_id):
-        payload = self._codec.decode(_get_data(message) or b"")
+        payload = self._codec.decode(get_data(message) or b"")
         return self._unmark(payload, channel_id).payload if type(payload) is Marked else payload
 
     def _data_message(self, message, channel_id):
         from .messages import DataMessage  # only who asks for messages needs it
 
-        payload = self._codec.decode(_get_data(message) or b"")
+        payload = self._codec.decode(get_data(message) or b"")
         if type(payload) is Marked:
             marked = self._unmark(payload, channel_id)
             return DataMessage(marked.payload, marked.request_reply, marked.is_reply, channel_id)
@@ -349,7 +353,7 @@ class MultiMessenger:
             except GLib.Error as error:  # it is not this call's
                 self._postponed.append(translate(error, pickle.loads))
                 continue
-            _byvalue.apply(_get_data(message))
+            _byvalue.apply(get_data(message))
 
     # --- counting ---
 
