@@ -217,7 +217,8 @@ coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size, gsize n_ahea
 
   if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
     return NULL;
-  return coproc_arena_alloc (self->lends, size, get_patience (size, n_ahead));
+  /* nobody waits meanwhile, and a machine that has more to do takes several times as long */
+  return coproc_arena_alloc (self->lends, size, 4 * get_patience (size, n_ahead));
 }
 
 static gboolean
