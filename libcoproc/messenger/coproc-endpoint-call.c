@@ -149,6 +149,55 @@ coproc_endpoint_await_call (CoprocEndpoint  *self,
 
 /* --- replies: owed --- */
 
+/* Adds the cancellables of the requests that are being worked on. (lock) */
+static void
+find_owed_locked (CoprocChannel *channel, GPtrArray *cancellables)
+{
+  for (GList *l = channel->unanswered.head; l != NULL; l = l->next)
+    {
+      CoprocInvocation *invocation = l->data;
+
+      if (invocation->cancellable != NULL)
+        g_ptr_array_add (cancellables, g_object_ref (invocation->cancellable));
+    }
+}
+
+void
+coproc_endpoint_cancel_owed (CoprocEndpoint *self)
+{
+  g_autoptr (GPtrArray) cancellables = g_ptr_array_new_with_free_func (g_object_unref);
+  GHashTableIter iter;
+  gpointer channel;
+
+  g_mutex_lock (&self->lock);
+  find_owed_locked (self->default_channel, cancellables);
+  g_hash_table_iter_init (&iter, self->channels);
+  while (g_hash_table_iter_next (&iter, NULL, &channel))
+    find_owed_locked (channel, cancellables);
+  g_mutex_unlock (&self->lock);
+
+  for (guint i = 0; i < cancellables->len; i++)
+    g_cancellable_cancel (g_ptr_array_index (cancellables, i));
+}
+
+GCancellable *
+coproc_endpoint_dup_cancellable (CoprocEndpoint *self, CoprocInvocation *invocation)
+{
+  g_autoptr (GCancellable) cancellable = NULL;
+  gboolean is_over;
+
+  g_mutex_lock (&self->lock);
+  if (invocation->cancellable == NULL)
+    invocation->cancellable = g_cancellable_new ();
+  cancellable = g_object_ref (invocation->cancellable);
+  is_over = coproc_endpoint_is_over_locked (self);
+  g_mutex_unlock (&self->lock);
+
+  if (is_over)
+    g_cancellable_cancel (cancellable);
+  return g_steal_pointer (&cancellable);
+}
+
 void
 coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request)
 {

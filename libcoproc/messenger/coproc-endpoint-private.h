@@ -397,6 +397,10 @@ void            coproc_endpoint_lose_request_locked (CoprocEndpoint *self, Copro
 gboolean        coproc_endpoint_take_loss_locked (CoprocEndpoint *self, CoprocChannel *channel, GError **error);
 /* A request has been popped. (lock) */
 void            coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request);
+/* The cancellable of a popped request (transfer full). */
+GCancellable   *coproc_endpoint_dup_cancellable (CoprocEndpoint *self, CoprocInvocation *invocation);
+/* Nobody awaits a reply any more: the requests that are being worked on are told. Without a lock. */
+void            coproc_endpoint_cancel_owed (CoprocEndpoint *self);
 /* A request that was cancelled has left the queue: nobody will see it. (lock) */
 void            coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request);
 /* Answers those requests with NOT_STARTED. Without a lock. */

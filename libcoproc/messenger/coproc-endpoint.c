@@ -274,6 +274,7 @@ coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *e
 void
 coproc_endpoint_stream_ended (CoprocEndpoint *self, CoprocEndFunc end_func, const GError *broken)
 {
+  coproc_endpoint_cancel_owed (self);
   if (end_func != NULL)
     end_func (broken, self->end_data);
   else

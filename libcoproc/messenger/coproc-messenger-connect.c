@@ -240,15 +240,9 @@ coproc_messenger_explain_end (CoprocMessenger *self, const GError *reason)
 GCancellable *
 coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request)
 {
-  CoprocEndpoint *endpoint = coproc_messenger_get_endpoint (self);
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&endpoint->lock);
-  CoprocInvocation *invocation = request->invocation;
+  g_return_val_if_fail (request->invocation != NULL, NULL);
 
-  g_return_val_if_fail (invocation != NULL, NULL);
-
-  if (invocation->cancellable == NULL)
-    invocation->cancellable = g_cancellable_new ();
-  return g_object_ref (invocation->cancellable);
+  return coproc_endpoint_dup_cancellable (coproc_messenger_get_endpoint (self), request->invocation);
 }
 
 gboolean

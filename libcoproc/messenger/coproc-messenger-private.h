@@ -92,7 +92,7 @@ gboolean         coproc_messenger_flush            (CoprocMessenger *self, gint6
  * the process. */
 void             coproc_messenger_flush_at_exit    (CoprocMessenger *self);
 
-/* The cancellable of a popped, unanswered request: cancelled when the requester gives up (transfer full). */
+/* The cancellable of a popped, unanswered request: cancelled when the requester gives up, or is gone (transfer full). */
 GCancellable    *coproc_messenger_dup_request_cancellable (CoprocMessenger *self, CoprocMessage *request);
 
 G_END_DECLS

@@ -38,7 +38,7 @@ typedef gboolean (*CoprocEntryPoint) (CoprocMessenger  *messenger,
  * CoprocTaskFunc:
  * @input: the payload of a request
  * @arguments: (nullable): the arguments given to the start, of type `a{sv}`
- * @cancellable: cancelled when the requester gives up
+ * @cancellable: cancelled when the requester gives up, or is gone
  * @error: return location for an error
  *
  * A task: a function of one payload; the library runs the loop around it, on every channel.

@@ -5,7 +5,10 @@
  */
 #include "worker-util.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+
+#include "coproc-fault.h"
 
 #define SECOND G_USEC_PER_SEC
 
@@ -208,6 +211,49 @@ test_dropped (void)
   g_assert_cmpint (g_atomic_int_get (&data.n_calls), ==, 1);
 }
 
+static void
+on_call_ended (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_null (coproc_messenger_call_finish (COPROC_MESSENGER (source), result, (GError **) user_data));
+}
+
+/* A task cannot be killed in a thread: it is told that nobody awaits its result. The first is at work then, the second
+ * is still queued; either would take a minute. */
+static void
+test_given_up (void)
+{
+  g_autofree char *path = coproc_fault_path ("plugins/tasks.so");
+  g_autofree char *folder = g_dir_make_tmp ("coproc-given-up-XXXXXX", NULL);
+  g_autofree char *log = g_build_filename (folder, "log", NULL);
+  CoprocWorkerResource *worker = g_object_new (COPROC_TYPE_WORKER_RESOURCE, "plugin", path, "entry-point", "run", "mode",
+                                               COPROC_WORKER_MODE_THREAD, NULL);
+  GError *errors[2] = { NULL, NULL };
+
+  start (worker, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (errors); i++)
+    {
+      GVariantDict order;
+
+      g_variant_dict_init (&order, NULL);
+      if (i == 0)
+        g_variant_dict_insert (&order, "log", "s", log);
+      g_variant_dict_insert (&order, "sleep", "x", (gint64) 60 * SECOND);
+      coproc_messenger_call_async (coproc_worker_resource_get_messenger (worker), g_variant_dict_end (&order), NULL, -1,
+                                   NULL, on_call_ended, &errors[i]);
+    }
+  coproc_test_until (g_file_test (log, G_FILE_TEST_EXISTS));
+  coproc_test_finalize (worker);
+  for (guint i = 0; i < G_N_ELEMENTS (errors); i++)
+    {
+      coproc_test_until (errors[i] != NULL);
+      g_assert_error (errors[i], COPROC_ERROR, COPROC_ERROR_CLOSED);
+      g_clear_error (&errors[i]);
+    }
+  /* that no thread is left is seen when the test is torn down */
+  g_assert_no_errno (g_unlink (log));
+  g_assert_no_errno (g_rmdir (folder));
+}
+
 /* --- a main loop of its own --- */
 
 static void
@@ -315,6 +361,7 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/worker-thread/fails-silently", NULL, test_fails);
   coproc_test_add ("/coproc/worker-thread/stubborn", test_stubborn);
   coproc_test_add ("/coproc/worker-thread/dropped", test_dropped);
+  coproc_test_add ("/coproc/worker-thread/given-up", test_given_up);
   coproc_test_add ("/coproc/worker-thread/main-loop", test_main_loop);
   coproc_test_add ("/coproc/worker-thread/refused", test_refused);
   coproc_test_add ("/coproc/worker-thread/no-plugin", test_no_plugin);
