@@ -7,7 +7,8 @@
 
 #include "coproc-error.h"
 
-#define MAX_TRIES 3            /* times that a parcel is sent to workers that die */
+#define MAX_DEATHS 3           /* of workers that had begun with a parcel */
+#define MAX_SENT 20            /* workers that a parcel is sent to, should its coming be what they die of */
 
 /* Says which input of what failed where. */
 void
@@ -66,12 +67,12 @@ may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
   /* The next worker is another one, which gets the message for the first time. */
   const gboolean repeatable = settings->idempotent || parcel->job->kind == COPROC_JOB_BROADCAST;
 
-  if (error == NULL || parcel->settled || parcel->job->over || parcel->n_tries >= MAX_TRIES
-      || coproc_pool_core_is_ending_locked (self->core))
+  if (error == NULL || parcel->settled || parcel->job->over || coproc_pool_core_is_ending_locked (self->core))
     return FALSE;
   if (g_error_matches (error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
-    return settings->retry_not_started || repeatable;
-  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && repeatable;
+    return parcel->n_sent < MAX_SENT && (settings->retry_not_started || repeatable);
+  return g_error_matches (error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED) && ++parcel->n_deaths < MAX_DEATHS
+         && repeatable;
 }
 
 /* Those of @batch that are sent again leave it. */
@@ -89,6 +90,12 @@ return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch)
       if (!may_retry_locked (self, parcel))
         {
           batch->calls[n_left++] = batch->calls[i];
+          continue;
+        }
+      /* One of several inputs may be what the worker died of: the others are not to die with it once more. */
+      if (parcel->n > 1 && g_error_matches (parcel->call.call.error, COPROC_ERROR, COPROC_ERROR_WORKER_DIED))
+        {
+          coproc_pool_driver_split_locked (self, parcel);
           continue;
         }
       g_clear_error (&parcel->call.call.error);

@@ -34,6 +34,8 @@ void     coproc_pool_driver_take_locked   (CoprocPoolDriver *self, CoprocParcelB
 gboolean coproc_pool_driver_send          (CoprocPoolDriver *self, CoprocParcelBatch *batch);
 /* @parcel leaves the line, to be sent by another one, or to the next worker of this one. (lock) */
 void     coproc_pool_driver_return_locked (CoprocPoolDriver *self, CoprocParcel *parcel);
+/* The same, each of its inputs by itself. (lock), to be followed by coproc_pool_core_sweep() */
+void     coproc_pool_driver_split_locked  (CoprocPoolDriver *self, CoprocParcel *parcel);
 
 /* --- coproc-pool-driver-collect.c --- */
 

@@ -34,7 +34,7 @@ enter_line_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
   g_queue_push_tail_link (&self->line, &parcel->link);
   self->n_items += parcel->n;
   self->n_bytes += parcel->size;
-  parcel->n_tries++;
+  parcel->n_sent++;
 }
 
 void
@@ -135,7 +135,7 @@ return_unsent (CoprocPoolDriver *self, CoprocSetCall **calls, guint n)
   g_mutex_lock (&self->core->lock);
   for (guint i = 0; i < n; i++)
     {
-      coproc_parcel_of (calls[i])->n_tries--;
+      coproc_parcel_of (calls[i])->n_sent--;
       coproc_pool_driver_return_locked (self, coproc_parcel_of (calls[i]));
     }
   g_mutex_unlock (&self->core->lock);
@@ -165,17 +165,27 @@ send_run (CoprocPoolDriver *self, CoprocSetCall **calls, guint n)
     send_run (self, calls + i, 1);
 }
 
-/* @parcel goes back to its job, to be sent in parts. */
+void
+coproc_pool_driver_split_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
+{
+  CoprocPoolJob *job = parcel->job;
+
+  coproc_pool_driver_drop_locked (self, parcel);
+  coproc_pool_job_split_locked (job, parcel);
+  if (!job->over)
+    coproc_pool_core_offer_locked (self->core, job);
+}
+
+/* The inputs of @parcel, which was not sent, do not go into one message. */
 static void
-split_parcel (CoprocPoolDriver *self, CoprocParcel *parcel)
+split_unsent (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
   CoprocPoolCore *core = self->core;
 
   g_mutex_lock (&core->lock);
-  coproc_pool_driver_drop_locked (self, parcel);
-  coproc_pool_job_split_locked (parcel->job, parcel);
-  if (!parcel->job->over)
-    coproc_pool_core_offer_locked (core, parcel->job);
+  parcel->job->max_chunk = MAX (parcel->n / 2, 1);
+  parcel->n_sent--;
+  coproc_pool_driver_split_locked (self, parcel);
   g_mutex_unlock (&core->lock);
   coproc_pool_core_sweep (core);
 }
@@ -195,7 +205,7 @@ pack_batch (CoprocPoolDriver *self, CoprocParcelBatch *batch)
       if (coproc_parcel_pack (parcel))
         batch->calls[n++] = &parcel->call;
       else
-        split_parcel (self, parcel);
+        split_unsent (self, parcel);
     }
   batch->n = n;
 }

@@ -132,13 +132,13 @@ coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel)
 void
 coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel)
 {
-  self->max_chunk = MAX (parcel->n / 2, 1);
   for (guint i = 0; i < parcel->n && !self->over; i++)
     {
       CoprocParcel *part = coproc_parcel_new (self, parcel->first + i, &parcel->inputs[i], 1);
 
       parcel->inputs[i] = NULL;
-      part->n_tries = parcel->n_tries - 1;
+      part->n_sent = parcel->n_sent;
+      part->n_deaths = parcel->n_deaths;
       coproc_pool_job_return_locked (self, part);
     }
   if (self->over)

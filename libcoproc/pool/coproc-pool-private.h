@@ -44,7 +44,8 @@ typedef struct
   guint64 first;           /* the index of its first input */
   guint n;                 /* its inputs */
   gsize size;              /* bytes of them */
-  guint n_tries;           /* how often it was sent */
+  guint n_sent;            /* to how many workers */
+  guint n_deaths;          /* of those that had begun with it */
   gint64 sent_at;          /* (driver) monotonic */
   gint64 dropped_at;       /* (lock) when its outcome became unwanted, 0: it is wanted */
   gboolean settled;        /* (driver) its job has an outcome, as its time was over */
@@ -127,7 +128,7 @@ void           coproc_pool_job_add_locked  (CoprocPoolJob *self, gpointer *input
 CoprocParcel  *coproc_pool_job_take_locked (CoprocPoolJob *self, guint max);
 /* @parcel (transfer full) is to be sent again. (lock) */
 void           coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel);
-/* @parcel (transfer full), whose inputs do not go into one message, is to be sent in several. (lock) */
+/* The inputs of @parcel (transfer full) are to be sent one by one. (lock) */
 void           coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel);
 /* How many inputs it has, as far as is known. (lock) */
 guint64        coproc_pool_job_get_total_locked (CoprocPoolJob *self);

@@ -595,19 +595,49 @@ test_max_memory (void)
   stop_pool (pool);
 }
 
+/* Gives the pool @n tasks which end when all of them have been begun: that takes as many workers. */
+static void
+occupy (CoprocWorkerPool *pool, guint n)
+{
+  char *dir, *log = new_log (&dir);
+  g_autofree char *go = g_build_filename (dir, "go", NULL);
+  g_autofree CoprocTestResult *results = g_new0 (CoprocTestResult, n);
+  const gint64 deadline = coproc_test_deadline (60000);
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < n; i++)
+    submit (pool, orders ((gint32) i, "log", g_variant_new_string (log), "wait", g_variant_new_string (go), NULL), 0, -1,
+            NULL, &results[i]);
+  for (guint n_begun = 0; n_begun < n;)
+    {
+      g_autofree guint *begun = read_log (log, n);
+
+      n_begun = 0;
+      for (guint i = 0; i < n; i++)
+        n_begun += begun[i];
+      coproc_test_turn (deadline, "all tasks have been begun");
+    }
+  g_assert_true (g_file_set_contents (go, "", 0, NULL));
+  for (guint i = 0; i < n; i++)
+    {
+      g_variant_unref (finish_submit (pool, &results[i], &error));
+      g_assert_no_error (error);
+    }
+  g_remove (go);
+  remove_log (dir, log);
+}
+
 static void
 test_idle_timeout (void)
 {
   CoprocWorkerPool *pool = new_pool (3);
-  g_autofree gint32 *pids = NULL;
 
   g_test_summary ("Workers come when there is work for them, and go when there has been none");
 
   g_object_set (pool, "idle-timeout", G_GINT64_CONSTANT (100000), NULL);
   start_pool (pool);
   coproc_test_until (count_workers (pool) == 1);
-  pids = ask_all (pool, "pid", 12, 30000, 0);
-  g_assert_cmpuint (count_distinct (pids, 12), ==, 3);
+  occupy (pool, 3);
   coproc_test_until (count_workers (pool) == 0);
   g_assert_cmpint (get_pool_state (pool), ==, COPROC_WORKER_STATE_RUNNING);
   assert_map (pool, 0, 10, 0);
@@ -619,15 +649,13 @@ static void
 test_n_workers (void)
 {
   CoprocWorkerPool *pool = new_started_pool (1);
-  g_autofree gint32 *pids = NULL;
   guint n;
 
   g_test_summary ("The number of workers may change while they run");
 
   g_object_set (pool, "n-workers", 4, NULL);
   coproc_test_until (count_workers (pool) == 4);
-  pids = ask_all (pool, "pid", 12, 30000, 0);
-  g_assert_cmpuint (count_distinct (pids, 12), >=, 3);
+  occupy (pool, 4);
   g_object_set (pool, "n-workers", 2, NULL);
   coproc_test_until (count_workers (pool) == 2);
   assert_map (pool, 0, 100, 0);
@@ -700,7 +728,7 @@ kill_one (gpointer user_data)
 }
 
 static void
-run_chaos (guint32 seed, guint n_workers, guint n_tasks)
+run_chaos (guint32 seed, gboolean idempotent, guint n_workers, guint n_tasks)
 {
   CoprocWorkerPool *pool = new_pool (n_workers);
   Killer killer = { .pool = pool, .random = g_rand_new_with_seed (seed) };
@@ -710,11 +738,17 @@ run_chaos (guint32 seed, guint n_workers, guint n_tasks)
   g_autofree gboolean *done = g_new0 (gboolean, n_tasks);
   g_autoptr (CoprocMapOperation) operation = NULL;
   CoprocTestResult next = { 0 };
-  guint n_done = 0, n_lost = 0, n_repeated = 0, n_unbegun = 0, killer_id;
+  g_autofree gboolean *deadly = g_new0 (gboolean, n_tasks);
+  guint n_done = 0, n_lost = 0, n_repeated = 0, n_unbegun = 0, n_deadly = 0, killer_id;
 
+  g_object_set (pool, "idempotent", idempotent, NULL);
   start_pool (pool);
   for (guint i = 0; i < n_tasks; i++)
-    inputs[i] = deadly_orders (i, log, g_rand_int_range (killer.random, 0, 100) == 0);
+    {
+      deadly[i] = g_rand_int_range (killer.random, 0, 100) < 2;
+      n_deadly += deadly[i];
+      inputs[i] = deadly_orders (i, log, deadly[i]);
+    }
   killer_id = g_timeout_add (5, kill_one, &killer);
   operation = coproc_worker_pool_map_unordered (pool, inputs, n_tasks, 0);
   for (guint i = 0; i < n_tasks; i++)
@@ -738,13 +772,19 @@ run_chaos (guint32 seed, guint n_workers, guint n_tasks)
   for (guint i = 0; i < n_tasks; i++)
     {
       g_assert_cmpuint (told[i], ==, 1);
-      g_assert_true (!done[i] || begun[i] == 1);
+      g_assert_true (!done[i] || begun[i] >= 1);
+      g_assert_cmpuint (begun[i], <=, idempotent ? 3 : 1);
+      g_assert_true (!done[i] || !deadly[i]);
       n_repeated += begun[i] > 1;
       n_unbegun += begun[i] == 0;
     }
-  g_test_message ("seed %u: %u done, %u lost (%u of them never begun), %u killed", seed, n_done, n_lost, n_unbegun,
+  g_test_message ("seed %u%s: %u deadly; %u done, %u lost (%u of them never begun), %u begun more than once, %u killed",
+                  seed, idempotent ? ", idempotent" : "", n_deadly, n_done, n_lost, n_unbegun, n_repeated,
                   killer.n_killed);
-  g_assert_cmpuint (n_repeated, ==, 0);
+  /* what may be repeated is only lost when it is to blame itself, or had bad luck three times */
+  if (idempotent)
+    g_assert_cmpuint (n_lost, <=, n_deadly + n_tasks / 200);
+  g_assert_cmpuint (n_repeated > 0, ==, idempotent);
   assert_map (pool, 0, 100, 0);
   g_clear_object (&operation);
   g_rand_free (killer.random);
@@ -755,15 +795,14 @@ run_chaos (guint32 seed, guint n_workers, guint n_tasks)
 static void
 test_b2_chaos (void)
 {
-  const char *seed = g_getenv ("COPROC_TEST_SEED");
+  const char *text = g_getenv ("COPROC_TEST_SEED");
+  const guint32 seed = text != NULL ? (guint32) g_ascii_strtoull (text, NULL, 10) : g_test_rand_int () & G_MAXINT32;
 
-  g_test_summary ("Workers killed at random: each task ends once, is begun once, and is done or told to be lost");
+  g_test_summary ("Workers killed at random: each task ends once, and is done or told to be lost; it is begun once, "
+                  "or three times at most where it may be repeated");
 
-  if (seed != NULL)
-    run_chaos ((guint32) g_ascii_strtoull (seed, NULL, 10), 8, coproc_test_scale_long (2000, 20000));
-  else
-    for (guint i = 0; i < (g_test_slow () ? 10 : 1); i++)
-      run_chaos (g_test_rand_int () & G_MAXINT32, 8, coproc_test_scale_long (2000, 20000));
+  for (guint idempotent = 0; idempotent < 2; idempotent++)
+    run_chaos (seed, idempotent, 8, coproc_test_scale_long (2000, 20000));
 }
 
 int

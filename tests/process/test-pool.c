@@ -6,6 +6,7 @@
  */
 #include "pool-util.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 /* --- life --- */
@@ -937,6 +938,73 @@ test_lazy_progress (void)
   stop_pool (pool);
 }
 
+static void
+test_command (gconstpointer data)
+{
+  g_autofree char *path = coproc_fault_path ("command-worker");
+  const char *const argv[] = { path, NULL };
+  CoprocWorkerPool *pool = coproc_worker_pool_new_for_command (argv, 3);
+  GListModel *workers = coproc_worker_pool_get_workers (pool);
+  g_autoptr (CoprocPoolWorker) victim = NULL;
+  int pid;
+
+  g_test_summary ("The workers may be programs: no chunks, but all else");
+
+  start_pool (pool);
+  for (guint round = 0; round < 2; round++)
+    {
+      GVariant **inputs = numbers (0, 500);
+      g_autoptr (CoprocMapOperation) operation = coproc_worker_pool_map_ordered (pool, inputs, 500, round * 7);
+      g_autoptr (CoprocMapOperation) broadcast = coproc_worker_pool_broadcast (pool, g_variant_new_string ("all"));
+      g_autoptr (GError) error = NULL;
+
+      for (gint32 i = 0; i < 500; i++)
+        {
+          g_autoptr (GVariant) result = coproc_map_operation_next (operation, NULL, NULL, &error);
+
+          g_assert_no_error (error);
+          g_assert_cmpint (g_variant_get_int32 (result), ==, i); /* it gives back what it gets */
+        }
+      for (gint32 i = 0; i < 3; i++)
+        {
+          g_autoptr (GVariant) reply = coproc_map_operation_next (broadcast, NULL, NULL, &error);
+
+          g_assert_no_error (error);
+          g_assert_cmpstr (g_variant_get_string (reply, NULL), ==, "all");
+        }
+      free_payloads (inputs);
+
+      if (round == 0)
+        {
+          coproc_test_until (g_list_model_get_n_items (workers) == 3);
+          victim = g_list_model_get_item (workers, 1);
+          g_object_get (victim, "pid", &pid, NULL);
+          g_assert_no_errno (kill (pid, SIGKILL));
+        }
+    }
+  stop_pool (pool);
+}
+
+static void
+test_command_fails (gconstpointer data)
+{
+  static const char *const commands[][2] = { { "/nonexistent/program", NULL }, { "/bin/true", NULL } };
+
+  g_test_summary ("A program that cannot be run, or does not connect, is start()'s error");
+
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      CoprocWorkerPool *pool = coproc_worker_pool_new_for_command (commands[i], 2);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (coproc_worker_pool_start (pool, NULL, NULL, &error));
+      g_assert_nonnull (error);
+      g_assert_nonnull (strstr (error->message, commands[i][0]));
+      g_assert_cmpint (get_pool_state (pool), ==, COPROC_WORKER_STATE_FAILED);
+      coproc_test_finalize (pool);
+    }
+}
+
 static gboolean
 square_forever (CoprocMessenger *messenger, GVariant *arguments, gpointer user_data, GError **error)
 {
@@ -1002,6 +1070,8 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/operation-progress", test_operation_progress);
   coproc_test_add ("/coproc/pool/lazy-progress", test_lazy_progress);
   coproc_test_add ("/coproc/pool/function", test_function);
+  coproc_test_add_for_processes ("/coproc/pool/command", NULL, test_command);
+  coproc_test_add_for_processes ("/coproc/pool/command-fails", NULL, test_command_fails);
 
   return g_test_run ();
 }
