@@ -19,8 +19,8 @@
 #include "wire/coproc-buddy-private.h"
 #include "wire/coproc-fork-private.h"
 
-/* Bytes in use beyond which no further block is taken, but for one that is larger itself; what is free and still
- * resident is not more either. */
+/* Bytes in use beyond which no further block is taken, but for one that is larger itself, and for a second one as
+ * large as the first; what is free and still resident is not more either. */
 #define LIMIT (64u * 1024 * 1024)
 
 #define MAX_GAZE 100             /* looks for a return before the processor is offered to others: a few µs */
@@ -66,6 +66,7 @@ struct _CoprocArena
   guint32 n_returns_in_vain;  /* ... when it was waited for a return that did not come; -1: not yet */
   gsize n_used;               /* units */
   gsize n_resident;           /* units */
+  gsize limit;                /* bytes: LIMIT, or two of the largest blocks up to that */
 };
 
 static void
@@ -143,7 +144,7 @@ give_locked (CoprocArena *self, guint unit)
   const guint n = 1u << coproc_buddy_give (self->buddy, unit);
 
   self->n_used -= n;
-  if (self->n_resident * COPROC_ARENA_UNIT <= LIMIT)
+  if (self->n_resident * COPROC_ARENA_UNIT <= self->limit)
     return;
   if (madvise (self->units + (gsize) unit * COPROC_ARENA_UNIT, (gsize) n * COPROC_ARENA_UNIT, MADV_REMOVE) != 0)
     return;
@@ -192,9 +193,13 @@ take_locked (CoprocArena *self, gsize size, guint *unit)
       self->resident = g_new0 (guint8, COPROC_ARENA_UNITS);
       self->lent = g_array_new (FALSE, FALSE, sizeof (guint));
       self->n_returns_in_vain = G_MAXUINT32;
+      self->limit = LIMIT;
     }
   collect_locked (self);
-  if (self->n_used > 0 && (self->n_used + ((gsize) 1 << order)) * COPROC_ARENA_UNIT > LIMIT)
+  /* a reader may hold one until it has the next */
+  if (size <= LIMIT)
+    self->limit = MAX (self->limit, ((gsize) 2 << order) * COPROC_ARENA_UNIT);
+  if (self->n_used > 0 && (self->n_used + ((gsize) 1 << order)) * COPROC_ARENA_UNIT > self->limit)
     return FALSE;
   *unit = coproc_buddy_take (self->buddy, order);
   if (*unit == COPROC_BUDDY_NONE)

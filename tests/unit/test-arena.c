@@ -162,6 +162,29 @@ test_limit (void)
   arenas_close (&arenas);
 }
 
+/* Two that a reader may have in its hands, of up to the limit each; it is not wider for what came before them. */
+static void
+test_two_large (void)
+{
+  const gsize sizes[] = { LIMIT / 2 + 1, LIMIT };
+  Arenas arenas;
+
+  if (!arenas_open (&arenas))
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      GBytes *first = coproc_arena_alloc (arenas.owner, sizes[i], 0);
+      GBytes *second = coproc_arena_alloc (arenas.owner, sizes[i], 0);
+
+      g_assert_nonnull (first);
+      g_assert_nonnull (second);
+      g_assert_null (coproc_arena_alloc (arenas.owner, 1, 0));
+      g_bytes_unref (first);
+      g_bytes_unref (second);
+    }
+  arenas_close (&arenas);
+}
+
 /* The block lives on with whoever has it, whatever has become of the connection. */
 static void
 test_outlives (void)
@@ -297,6 +320,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/arena/copied", test_copied);
   g_test_add_func ("/coproc/arena/in-place", test_in_place);
   g_test_add_func ("/coproc/arena/limit", test_limit);
+  g_test_add_func ("/coproc/arena/two-large", test_two_large);
   g_test_add_func ("/coproc/arena/outlives", test_outlives);
   g_test_add_func ("/coproc/arena/fork", test_fork);
   g_test_add_func ("/coproc/arena/A20/loans", test_a20_loans);
