@@ -210,6 +210,9 @@ connect_messenger (CoprocWorkerRun *self, StartFds *fds, GError **error)
 
   if (!is_on_stdio (setup))
     memory = make_memory (setup, &fds->memory, &local_error);
+  else if (setup->transport == COPROC_TRANSPORT_SHARED_MEMORY)
+    g_set_error_literal (&local_error, COPROC_ERROR, COPROC_ERROR_SPAWN,
+                         "memory can be shared only by a launcher that passes descriptors");
   if (local_error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));

@@ -384,7 +384,8 @@ coproc_worker_resource_install_properties (GObjectClass *object_class)
    * What carries the messages of a worker that is a process.
    *
    * %COPROC_TRANSPORT_AUTO is shared memory where there is some and the worker takes it up, and pipes
-   * otherwise. A start that asks for %COPROC_TRANSPORT_SHARED_MEMORY fails with %COPROC_ERROR_SPAWN instead.
+   * otherwise. A start that asks for %COPROC_TRANSPORT_SHARED_MEMORY fails with %COPROC_ERROR_SPAWN instead, and
+   * so with a launcher that passes no descriptors.
    *
    * Since: 1.0
    */

@@ -331,6 +331,9 @@ test_errors (void)
   g_object_set (worker, "launcher", bare, "stderr-mode", COPROC_STDERR_MODE_CAPTURE, NULL);
   assert_start_fails (worker, COPROC_ERROR_WORKER_DIED, "no-such-program");
   worker = new_worker ("clean");
+  g_object_set (worker, "launcher", bare, "transport", COPROC_TRANSPORT_SHARED_MEMORY, NULL);
+  assert_start_fails (worker, COPROC_ERROR_SPAWN, "passes descriptors");
+  worker = new_worker ("clean");
   g_object_set (worker, "launcher", bare, "mode", COPROC_WORKER_MODE_THREAD, NULL);
   assert_start_fails (worker, COPROC_ERROR_FAILED, "Only a process");
 }
