@@ -159,7 +159,7 @@ wait_for_input (CoprocEndpoint *self, gint64 deadline)
   if (backlog || !spin (self, spin_time, deadline))
     {
       if (!backlog)
-        self->transport->ops->wait (self->transport, self->wakeup.read_fd, deadline);
+        self->transport->ops->wait (self->transport, &self->woken, self->wakeup.read_fd, deadline);
       coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
     }
 

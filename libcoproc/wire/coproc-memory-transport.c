@@ -293,7 +293,7 @@ coproc_memory_transport_shut_input (CoprocTransportLink *link)
 /* --- life --- */
 
 static void
-coproc_memory_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
+coproc_memory_transport_wait (CoprocTransportLink *link, const int *woken, int wake_fd, gint64 deadline)
 {
   coproc_transport_poll (((CoprocMemoryTransport *) link)->in->arrived.read_fd, wake_fd, deadline);
 }

@@ -328,7 +328,7 @@ coproc_pipe_transport_receive (CoprocTransportLink  *link,
 }
 
 static void
-coproc_pipe_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
+coproc_pipe_transport_wait (CoprocTransportLink *link, const int *woken, int wake_fd, gint64 deadline)
 {
   coproc_transport_poll (((CoprocPipeTransport *) link)->in_fd, wake_fd, deadline);
 }

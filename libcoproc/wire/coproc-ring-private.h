@@ -20,12 +20,16 @@ G_BEGIN_DECLS
 /* Bytes of shared memory that a direction takes. */
 #define COPROC_RING_AREA_SIZE (COPROC_RING_CONTROL_SIZE + COPROC_RING_SIZE)
 
+/* How a reader sleeps. */
+#define COPROC_RING_HEARS_BELL (1u << 0) /* it must be told by other means */
+#define COPROC_RING_WAITS (1u << 1)      /* in the kernel, for a change of this very word */
+
 /* In shared memory, at the beginning of a direction's area. Each side writes to cache lines of its own. */
 typedef struct
 {
   _Alignas (64) _Atomic guint32 n_written; /* bytes ever, modulo 2^32: the writer's */
   _Alignas (64) _Atomic guint32 n_read;    /* bytes ever, modulo 2^32: the reader's */
-  _Alignas (64) _Atomic guint32 reader_sleeps; /* set by the reader, cleared by who wakes it or by itself */
+  _Alignas (64) _Atomic guint32 reader_sleeps; /* how: set by the reader, cleared by who wakes it or by itself */
   _Alignas (64) _Atomic guint32 writer_sleeps; /* set by the writer, cleared by who wakes it or by itself */
 } CoprocRingControl;
 
@@ -59,7 +63,8 @@ gssize   coproc_ring_writer_write    (CoprocRingWriter *self, gconstpointer data
 guint8  *coproc_ring_writer_reserve  (CoprocRingWriter *self, gsize size);
 /* Tells the reader of what is written. Returns: FALSE: it knows already */
 gboolean coproc_ring_writer_publish  (CoprocRingWriter *self);
-/* Whether the reader sleeps, which is true once each time: it must be woken then. After a write. */
+/* Wakes a reader that waits. Returns: whether it hears a bell, which is true once each time: it must be rung then. After a
+ * write. */
 gboolean coproc_ring_writer_take_sleeper (CoprocRingWriter *self);
 /* From now on the reader wakes this side when there is room. Returns: FALSE: there is some already */
 gboolean coproc_ring_writer_sleep    (CoprocRingWriter *self);
@@ -73,10 +78,15 @@ gssize   coproc_ring_reader_read     (CoprocRingReader *self, gpointer out, gsiz
 /* Whether the writer sleeps although half of the ring is free, which is true once each time: it must
  * be woken then. After a read. */
 gboolean coproc_ring_reader_take_sleeper (CoprocRingReader *self);
-/* From now on the writer wakes this side when it writes. Returns: FALSE: there is something already. Any thread. */
+/* From now on the writer rings the bell when it writes. Returns: FALSE: there is something already. Any thread. */
 gboolean coproc_ring_reader_sleep    (CoprocRingReader *self);
-/* The opposite. Returns: whether the writer has seen it, and has woken this side or will do so. */
+/* The opposite. Returns: whether the writer has seen it, and has rung the bell or will do so. */
 gboolean coproc_ring_reader_wake     (CoprocRingReader *self);
+/* Waits until the writer has written, or coproc_ring_reader_interrupt() was called, after *@stop was set, or the monotonic
+ * @deadline (µs, -1: none) has come; or for less. One thread at a time. Returns: 0; EINTR: a signal has come; ENOSYS:
+ * this system has no such wait */
+int      coproc_ring_reader_wait     (CoprocRingReader *self, const int *stop, gint64 deadline);
+void     coproc_ring_reader_interrupt (CoprocRingReader *self);
 /* Any thread. */
 gboolean coproc_ring_reader_is_empty (CoprocRingReader *self);
 

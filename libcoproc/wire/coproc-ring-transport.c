@@ -4,8 +4,8 @@
  * Frames through shared memory, beside two pipes.
  *
  * Each direction begins in its pipe. Its writer moves it to the ring with a SHARED frame, after which
- * the pipe carries bytes without a meaning: the doorbell, rung only for a reader that sleeps. The end
- * of the pipe remains the end of the stream.
+ * the pipe carries bytes without a meaning: the doorbell, rung only for a reader that polls the pipe. A thread
+ * that waits for nothing but input waits for the ring itself. The end of the pipe remains the end of the stream.
  *
  * A writer whose ring is full fills the pipe as well, so that it can be polled for room; the reader
  * empties the pipe when half of the ring is free.
@@ -20,6 +20,7 @@
 
 #include "coproc-config.h"
 #include "coproc-error.h"
+#include "coproc-interrupt-private.h"
 #include "wire/coproc-shared-layout-private.h"
 
 #define BELL_SIZE 4096        /* bytes read, or written to fill a pipe, at a time */
@@ -386,13 +387,24 @@ coproc_ring_transport_set_poller (CoprocTransportLink *link, CoprocPoller poller
 }
 
 static void
-coproc_ring_transport_wait (CoprocTransportLink *link, int wake_fd, gint64 deadline)
+coproc_ring_transport_wait (CoprocTransportLink *link, const int *woken, int wake_fd, gint64 deadline)
 {
   CoprocRingTransport *self = (CoprocRingTransport *) link;
+  int result = g_atomic_int_get (&self->in_moved) ? coproc_ring_reader_wait (&self->in, woken, deadline) : ENOSYS;
 
+  if (result == EINTR)
+    coproc_interrupt_ask ();
+  if (result != ENOSYS)
+    return;
   if (coproc_ring_transport_set_poller (link, COPROC_POLLER_WAIT, TRUE))
     coproc_transport_poll (self->pipe.in_fd, wake_fd, deadline);
   coproc_ring_transport_set_poller (link, COPROC_POLLER_WAIT, FALSE);
+}
+
+static void
+coproc_ring_transport_wake (CoprocTransportLink *link)
+{
+  coproc_ring_reader_interrupt (&((CoprocRingTransport *) link)->in);
 }
 
 static gboolean
@@ -430,6 +442,7 @@ static const CoprocTransportOps ring_ops = {
   .set_limits = coproc_pipe_transport_set_limits,
   .shut_input = coproc_pipe_transport_shut_input,
   .wait = coproc_ring_transport_wait,
+  .wake = coproc_ring_transport_wake,
   .has_input = coproc_ring_transport_has_input,
   .set_poller = coproc_ring_transport_set_poller,
   .get_input_fd = coproc_pipe_transport_get_input_fd,

@@ -9,12 +9,31 @@
  */
 #include "wire/coproc-ring-private.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "coproc-config.h"
+
+#if HAVE_FUTEX
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#endif
 
 #define MASK (COPROC_RING_SIZE - 1)
 
 G_STATIC_ASSERT ((COPROC_RING_SIZE & MASK) == 0);
 G_STATIC_ASSERT (sizeof (CoprocRingControl) <= COPROC_RING_CONTROL_SIZE);
+
+/* Not those of this process alone: the writer has a mapping of its own. */
+static void
+wake_waiter (CoprocRingControl *control)
+{
+#if HAVE_FUTEX
+  syscall (SYS_futex, &control->reader_sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
+#endif
+}
 
 void
 coproc_ring_writer_init (CoprocRingWriter *self, gpointer area)
@@ -100,8 +119,14 @@ coproc_ring_writer_publish (CoprocRingWriter *self)
 gboolean
 coproc_ring_writer_take_sleeper (CoprocRingWriter *self)
 {
-  return atomic_load (&self->control->reader_sleeps) != 0
-         && atomic_exchange (&self->control->reader_sleeps, 0) != 0;
+  guint32 sleeps = atomic_load (&self->control->reader_sleeps);
+
+  if (G_LIKELY (sleeps == 0))
+    return FALSE;
+  sleeps = atomic_exchange (&self->control->reader_sleeps, 0);
+  if ((sleeps & COPROC_RING_WAITS) != 0)
+    wake_waiter (self->control);
+  return (sleeps & COPROC_RING_HEARS_BELL) != 0;
 }
 
 gboolean
@@ -165,18 +190,53 @@ coproc_ring_reader_take_sleeper (CoprocRingReader *self)
          && atomic_exchange (&self->control->writer_sleeps, 0) != 0;
 }
 
-gboolean
-coproc_ring_reader_sleep (CoprocRingReader *self)
+/* The look after this side has said that it sleeps. */
+static gboolean
+is_empty_at_last (CoprocRingReader *self)
 {
-  atomic_store (&self->control->reader_sleeps, 1);
   return atomic_load (&self->control->n_written)
          == atomic_load_explicit (&self->n_read, memory_order_relaxed);
 }
 
 gboolean
+coproc_ring_reader_sleep (CoprocRingReader *self)
+{
+  atomic_fetch_or (&self->control->reader_sleeps, COPROC_RING_HEARS_BELL);
+  return is_empty_at_last (self);
+}
+
+gboolean
 coproc_ring_reader_wake (CoprocRingReader *self)
 {
-  return atomic_exchange (&self->control->reader_sleeps, 0) == 0;
+  return (atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_HEARS_BELL) & COPROC_RING_HEARS_BELL) == 0;
+}
+
+/* If the word is another one by the time that the kernel looks at it, there is no need to wait. */
+int
+coproc_ring_reader_wait (CoprocRingReader *self, const int *stop, gint64 deadline)
+{
+  int result = ENOSYS;
+
+#if HAVE_FUTEX
+  const struct timespec until = { deadline / G_USEC_PER_SEC, deadline % G_USEC_PER_SEC * 1000 };
+  const guint32 sleeps = atomic_fetch_or (&self->control->reader_sleeps, COPROC_RING_WAITS) | COPROC_RING_WAITS;
+
+  result = 0;
+  if (g_atomic_int_get (stop) == 0 && is_empty_at_last (self)
+      && syscall (SYS_futex, &self->control->reader_sleeps, FUTEX_WAIT_BITSET, sleeps, deadline < 0 ? NULL : &until,
+                  NULL, FUTEX_BITSET_MATCH_ANY) != 0
+      && errno != EAGAIN && errno != ETIMEDOUT)
+    result = errno == EINTR ? EINTR : ENOSYS;
+  atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_WAITS);
+#endif
+  return result;
+}
+
+void
+coproc_ring_reader_interrupt (CoprocRingReader *self)
+{
+  if ((atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_WAITS) & COPROC_RING_WAITS) != 0)
+    wake_waiter (self->control);
 }
 
 gboolean

@@ -85,11 +85,15 @@ typedef struct
 
   /* --- any thread, while the input is not shut --- */
 
-  /* Waits until receive() may have something (or the end), @wake_fd is readable or the monotonic @deadline (µs, -1: none)
-   * has come. */
+  /* Waits until receive() may have something (or the end), this side wants to be woken or the monotonic @deadline (µs,
+   * -1: none) has come; or for less. That is: *@woken is set, @wake_fd made readable and wake() called. Where there is a
+   * wake(), of the end only somebody else may know who polls the input fd. One thread at a time. */
   void                (*wait)          (CoprocTransportLink  *self,
+                                        const int            *woken,
                                         int                   wake_fd,
                                         gint64                deadline);
+  /* (nullable) */
+  void                (*wake)          (CoprocTransportLink  *self);
   /* For who looks again and again: FALSE: receive() would find nothing now. Cheaper than that, and no more. */
   gboolean            (*has_input)     (CoprocTransportLink  *self);
   /* (nullable: it always does) From now on the input fd becomes readable when there is something to receive, or

@@ -89,7 +89,7 @@ disowned_set_limits (CoprocTransportLink *self, const CoprocLimits *limits)
 }
 
 static void
-disowned_wait (CoprocTransportLink *self, int wake_fd, gint64 deadline)
+disowned_wait (CoprocTransportLink *self, const int *woken, int wake_fd, gint64 deadline)
 {
 }
 

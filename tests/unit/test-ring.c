@@ -3,6 +3,9 @@
  */
 #include "wire/coproc-ring-private.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,6 +174,99 @@ test_sleep (void)
   ring_close (&ring);
 }
 
+/* --- a thread that waits for the ring itself --- */
+
+typedef struct
+{
+  Ring ring;
+  int stop;        /* (atomic) */
+  int ready;       /* (atomic) it is about to wait */
+  pthread_t thread;
+} Waiting;
+
+static gpointer
+wait_for_ring (gpointer data)
+{
+  Waiting *waiting = data;
+  int result = 0;
+
+  waiting->thread = pthread_self ();
+  g_atomic_int_set (&waiting->ready, TRUE);
+  while (coproc_ring_reader_is_empty (&waiting->ring.reader) && !g_atomic_int_get (&waiting->stop) && result == 0)
+    result = coproc_ring_reader_wait (&waiting->ring.reader, &waiting->stop, -1);
+  return GINT_TO_POINTER (result);
+}
+
+static GThread *
+start_waiting (Waiting *waiting)
+{
+  GThread *thread = g_thread_new ("waits", wait_for_ring, waiting);
+
+  while (!g_atomic_int_get (&waiting->ready)
+         || (atomic_load (&waiting->ring.control->reader_sleeps) & COPROC_RING_WAITS) == 0)
+    g_thread_yield ();
+  return thread;
+}
+
+static void
+do_nothing (int number)
+{
+}
+
+/* It ends when something is written, when it is interrupted, by a signal, and in time; a bell is rung beside it. */
+static void
+test_wait (void)
+{
+  const struct sigaction action = { .sa_handler = do_nothing };
+  Waiting waiting = { .stop = TRUE };
+  GThread *thread;
+
+  ring_open (&waiting.ring);
+  if (coproc_ring_reader_wait (&waiting.ring.reader, &waiting.stop, -1) == ENOSYS)
+    {
+      g_test_skip ("This system has no such wait");
+      ring_close (&waiting.ring);
+      return;
+    }
+  waiting.stop = FALSE;
+  g_assert_cmpint (coproc_ring_reader_wait (&waiting.ring.reader, &waiting.stop, g_get_monotonic_time () + 1000), ==, 0);
+  g_assert_cmpint (coproc_ring_reader_wait (&waiting.ring.reader, &waiting.stop, 1), ==, 0); /* long ago */
+  g_assert_cmpuint (waiting.ring.control->reader_sleeps, ==, 0);
+
+  for (guint turn = 0; turn < 200; turn++)
+    {
+      const gboolean hears = turn % 2 != 0;
+      guint8 byte;
+
+      waiting.ready = FALSE;
+      thread = start_waiting (&waiting);
+      if (hears)
+        g_assert_true (coproc_ring_reader_sleep (&waiting.ring.reader));
+      g_assert_cmpint (coproc_ring_writer_write (&waiting.ring.writer, "x", 1), ==, 1);
+      g_assert_cmpint (coproc_ring_writer_take_sleeper (&waiting.ring.writer), ==, hears);
+      g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, 0);
+      g_assert_cmpint (coproc_ring_reader_read (&waiting.ring.reader, &byte, 1), ==, 1);
+    }
+
+  waiting.ready = FALSE;
+  thread = start_waiting (&waiting);
+  g_atomic_int_set (&waiting.stop, TRUE);
+  coproc_ring_reader_interrupt (&waiting.ring.reader);
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, 0);
+
+  sigaction (SIGUSR1, &action, NULL);
+  waiting.stop = waiting.ready = FALSE;
+  thread = start_waiting (&waiting);
+  /* one that comes before the thread is in the kernel is not seen there */
+  while ((atomic_load (&waiting.ring.control->reader_sleeps) & COPROC_RING_WAITS) != 0)
+    {
+      pthread_kill (waiting.thread, SIGUSR1);
+      g_thread_yield ();
+    }
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, EINTR);
+  ring_close (&waiting.ring);
+}
+
 /* --- two threads, each of which sleeps when it can do nothing --- */
 
 #define N_BYTES (64 * 1024 * 1024)
@@ -322,6 +418,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/ring/full", test_full);
   g_test_add_func ("/coproc/ring/reserve", test_reserve);
   g_test_add_func ("/coproc/ring/sleep", test_sleep);
+  g_test_add_func ("/coproc/ring/wait", test_wait);
   g_test_add_func ("/coproc/ring/threads", test_threads);
   g_test_add_func ("/coproc/ring/A20/indices", test_a20_indices);
   g_test_add_func ("/coproc/ring/A20/own-index", test_a20_own_index);
