@@ -17,8 +17,10 @@
 #include "coproc-error.h"
 #include "wire/coproc-unix-private.h"
 
-#define CAPACITY (64 * 1024)      /* bytes that a direction holds, as a pipe does; a larger frame alone fits */
-#define PARCEL_OVERHEAD COPROC_FRAME_HEADER_SIZE /* so that empty frames have a size, too */
+#define CAPACITY (256 * 1024)     /* bytes that a direction holds; a larger frame alone fits */
+/* Bytes that a frame takes beside its payload: itself, a GBytes or GVariant, its places in queues, and what the
+ * allocator adds to each. */
+#define PARCEL_OVERHEAD (sizeof (Parcel) + 128)
 
 /* A frame that owns what it points to. */
 typedef struct

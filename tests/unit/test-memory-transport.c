@@ -8,7 +8,7 @@
 
 #include "coproc-error.h"
 
-#define BIG (40 * 1024)
+#define BIG (160 * 1024)
 
 static void
 new_pair (CoprocTransportLink **one, CoprocTransportLink **other)
@@ -154,6 +154,22 @@ test_room (void)
   free_pair (one, other);
 }
 
+/* A frame counts for all the memory that it takes: a flood of small ones is bounded, too. */
+static void
+test_small (void)
+{
+  const guint n_frames = 10000;
+  const CoprocFrame frame = { .kind = COPROC_FRAME_NOREQUEST, .type = COPROC_RAW_TYPE, .data = "x", .size = 1 };
+  CoprocTransportLink *one, *other;
+
+  new_pair (&one, &other);
+  for (guint i = 0; i < n_frames; i++)
+    one->ops->queue (one, &frame);
+  g_assert_cmpuint (one->n_unsent, >, n_frames * (sizeof (CoprocFrame) + sizeof (GList) + 64));
+  g_assert_cmpint (one->ops->flush (one, NULL), ==, COPROC_FLUSH_AGAIN);
+  free_pair (one, other);
+}
+
 static void
 test_end (void)
 {
@@ -224,6 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/memory-transport/by-reference", test_by_reference);
   g_test_add_func ("/coproc/memory-transport/copied", test_copied);
   g_test_add_func ("/coproc/memory-transport/room", test_room);
+  g_test_add_func ("/coproc/memory-transport/small", test_small);
   g_test_add_func ("/coproc/memory-transport/end", test_end);
   g_test_add_func ("/coproc/memory-transport/reader-gone", test_reader_gone);
   g_test_add_func ("/coproc/memory-transport/spent", test_spent);
