@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 #
-# What run.sh and pool.sh share; they read this.
+# What run.sh, pool.sh and python.sh share; they read this.
 
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${TMPDIR:-/tmp}/coproc-bench-$(id -u)
@@ -10,6 +10,7 @@ rounds=5
 scale=1
 json=
 readme=
+introspection=disabled
 peers=$source/tests/bench/peers
 
 usage () {
@@ -48,7 +49,7 @@ install_peers () {
 build_bench () {
   sh "$source/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3 util-linux >&2 || :
   if [ ! -f "$build/build.ninja" ]; then
-    meson setup "$build" "$source" --buildtype=release -Dintrospection=disabled -Dvapi=disabled \
+    meson setup "$build" "$source" --buildtype=release "-Dintrospection=$introspection" -Dvapi=disabled \
       -Ddocs=disabled -Dexamples=false >&2
   else
     meson setup --reconfigure "$build" "$source" >&2 # libraries may have come

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
-"""Makes tables of what run.sh and pool.sh have measured: report.py FILE [--json FILE] [--readme ROOT]
+"""Makes tables of what run.sh, pool.sh and python.sh have measured: report.py FILE [--json FILE] [--readme ROOT]
 
 FILE has lines "PEER MEASUREMENT VALUE", several of each, or "PEER skipped REASON". Prints markdown. With --json the
 medians are written, too; with --readme the tables and plots in README.md and in the pages are made anew.
@@ -8,6 +8,7 @@ medians are written, too; with --readme the tables and plots in README.md and in
 
 import argparse
 import collections
+import glob
 import json
 import os
 import statistics
@@ -17,6 +18,7 @@ import report_goals
 import report_messages
 import report_plots
 import report_pools
+import report_python
 
 
 class Results:
@@ -67,7 +69,7 @@ def main():
     with open(options.results, encoding="utf-8") as file:
         results = Results(file)
     tables = {}
-    for module in report_goals, report_messages, report_pools:
+    for module in report_goals, report_messages, report_pools, report_python:
         tables |= module.make_tables(results)
     for name, text in tables.items():
         if not name.endswith("-short"):
@@ -86,7 +88,7 @@ def main():
         pages = os.path.join(options.readme, "introspection", "pages")
         for name, text in tables.items():
             found = [replace_figures(path, name, text)
-                     for path in (os.path.join(options.readme, "README.md"), os.path.join(pages, "speed.md"))]
+                     for path in (os.path.join(options.readme, "README.md"), *glob.glob(os.path.join(pages, "*.md")))]
             if not any(found):
                 sys.exit(f"no page has the figures {name}")
         report_plots.draw(results, pages)

@@ -37,7 +37,7 @@ SHORT = ["libcoproc", "libcoproc-in-place", "boost", "libzmq", "nng", "gdbus", "
 
 
 def rate_column(name):
-    size = SIZES[name][1]
+    size = 64 << 20 if name == "64-mib" else SIZES[name][1]  # in Python only
     if size == 64:
         return f"one-way-{name}", show_rate, True
     return f"one-way-{name}", lambda value: show_bytes(value, size), True

@@ -102,9 +102,11 @@ plot {", ".join(bars)}
 
 
 def draw(results, folder):
-    if shutil.which("gnuplot") is None:
+    has_messages = results.get("libcoproc", "one-way-64-b") is not None
+    has_pools = results.get(report_pools.OWN, "empty-64-b") is not None
+    if (has_messages or has_pools) and shutil.which("gnuplot") is None:
         sys.exit("no gnuplot: the plots are as they were")
-    if results.get("libcoproc", "one-way-64-b") is not None:
+    if has_messages:
         draw_lines(results, os.path.join(folder, "speed-latency.svg"), "There and back, one core each", "µs",
                    lambda peer, name, size: results.get(peer, f"round-trip-{name}"))
 
@@ -113,5 +115,5 @@ def draw(results, folder):
             return None if value is None else value * size / 2 ** 30
 
         draw_lines(results, os.path.join(folder, "speed-rate.svg"), "One way, one core each", "GiB/s", get_rate)
-    if results.get(report_pools.OWN, "empty-64-b") is not None:
+    if has_pools:
         draw_bars(results, os.path.join(folder, "speed-pools.svg"))
