@@ -37,6 +37,8 @@ gboolean       coproc_call_set_send      (CoprocCallSet *self, CoprocSetCall **c
 guint          coproc_call_set_collect   (CoprocCallSet *self, gint64 deadline, CoprocSetCall **done, guint max);
 /* Tells the peer that nobody wants the outcome any more, which is still awaited. */
 void           coproc_call_set_cancel    (CoprocCallSet *self, CoprocSetCall *call);
+/* Asks the peer for the requests of @channel (nullable) that it has not begun: they fail with NOT_STARTED, soon. */
+void           coproc_call_set_ask_back  (CoprocCallSet *self, const char *channel);
 /* Ends this or the next collect(). Any thread. */
 void           coproc_call_set_interrupt (CoprocCallSet *self);
 /* Whether the connection has ended. Every call is done then. */

@@ -43,6 +43,17 @@ channel_of_locked (CoprocCallSet *self, CoprocSetCall *call)
   return coproc_endpoint_get_channel_locked (self->endpoint, call->channel);
 }
 
+static void
+send_cancel (CoprocCallSet *self, const char *name, guint64 serial)
+{
+  CoprocChannel *channel;
+
+  g_mutex_lock (&self->endpoint->lock);
+  channel = coproc_endpoint_get_channel_locked (self->endpoint, name);
+  g_mutex_unlock (&self->endpoint->lock);
+  coproc_endpoint_send_cancel (self->endpoint, channel, serial);
+}
+
 void
 coproc_call_set_free (CoprocCallSet *self)
 {
@@ -140,12 +151,13 @@ coproc_call_set_collect (CoprocCallSet *self, gint64 deadline, CoprocSetCall **d
 void
 coproc_call_set_cancel (CoprocCallSet *self, CoprocSetCall *call)
 {
-  CoprocChannel *channel;
+  send_cancel (self, call->channel, call->serial);
+}
 
-  g_mutex_lock (&self->endpoint->lock);
-  channel = channel_of_locked (self, call);
-  g_mutex_unlock (&self->endpoint->lock);
-  coproc_endpoint_send_cancel (self->endpoint, channel, call->serial);
+void
+coproc_call_set_ask_back (CoprocCallSet *self, const char *channel)
+{
+  send_cancel (self, channel, 0);
 }
 
 void

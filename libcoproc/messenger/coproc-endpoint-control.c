@@ -359,7 +359,7 @@ find_invocation_locked (CoprocChannel *channel, guint64 serial)
 }
 
 /* The peer no longer awaits a reply: a request still queued is dropped when its turn comes, one that is
- * being worked on is told through its cancellable. */
+ * being worked on is told through its cancellable. Or it wants back what is queued. */
 static gboolean
 handle_cancel (CoprocEndpoint *self, const CoprocFrame *frame, CoprocAftermath *after, GError **error)
 {
@@ -370,7 +370,12 @@ handle_cancel (CoprocEndpoint *self, const CoprocFrame *frame, CoprocAftermath *
     return FALSE;
   g_mutex_lock (&self->lock);
   invocation = find_invocation_locked (channel, frame->reply_serial);
-  if (invocation != NULL)
+  if (frame->reply_serial == 0)
+    {
+      coproc_endpoint_give_back_locked (self, channel);
+      after->given_back = TRUE;
+    }
+  else if (invocation != NULL)
     {
       if (invocation->cancellable == NULL)
         invocation->cancellable = g_cancellable_new ();
@@ -457,6 +462,8 @@ coproc_endpoint_settle_aftermath (CoprocEndpoint *self, CoprocAftermath *after)
     coproc_endpoint_send_control (self, &ack, NULL);
   if (after->pinged)
     coproc_endpoint_beat (self, COPROC_FRAME_PONG);
+  if (after->given_back)
+    coproc_endpoint_send_refusals (self);
   if (after->cancelled == NULL)
     return;
   for (guint i = 0; i < after->cancelled->len; i++)

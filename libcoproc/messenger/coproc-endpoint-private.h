@@ -401,6 +401,8 @@ void            coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocCh
 GCancellable   *coproc_endpoint_dup_cancellable (CoprocEndpoint *self, CoprocInvocation *invocation);
 /* Nobody awaits a reply any more: the requests that are being worked on are told. Without a lock. */
 void            coproc_endpoint_cancel_owed (CoprocEndpoint *self);
+/* The requests at the head of @channel leave the queue: nobody will see them. (lock) */
+void            coproc_endpoint_give_back_locked (CoprocEndpoint *self, CoprocChannel *channel);
 /* A request that was cancelled has left the queue: nobody will see it. (lock) */
 void            coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request);
 /* Answers those requests with NOT_STARTED. Without a lock. */
@@ -471,6 +473,7 @@ void            coproc_endpoint_write_on   (CoprocEndpoint *self);
 /* Sends a control frame: it never waits for room. */
 gboolean        coproc_endpoint_send_control (CoprocEndpoint *self, const CoprocFrame *frame, GError **error);
 gboolean        coproc_endpoint_send_error (CoprocEndpoint *self, GVariant *report, GError **error);
+/* The reply to request @serial is not awaited any more; 0: requests of @channel that are queued there are to come back. */
 void            coproc_endpoint_send_cancel (CoprocEndpoint *self, CoprocChannel *channel, guint64 serial);
 void            coproc_endpoint_set_limits (CoprocEndpoint *self, const CoprocLimits *limits);
 gboolean        coproc_endpoint_send_hello (CoprocEndpoint *self, GVariant *extra, GError **error);
@@ -482,6 +485,7 @@ typedef struct
   guint n_acks;            /* settings of the peer to acknowledge */
   gboolean pinged;         /* the peer asks whether this side lives */
   gboolean greeted;        /* the peer has said what it shares */
+  gboolean given_back;     /* requests are to be answered with NOT_STARTED */
   GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel */
 } CoprocAftermath;
 

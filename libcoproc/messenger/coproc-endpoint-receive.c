@@ -40,6 +40,25 @@ count_received_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessa
     coproc_endpoint_owe_reply_locked (self, channel, message);
 }
 
+/* The next message of @channel, which is a request, is not wanted any more. */
+static void
+refuse_next_locked (CoprocEndpoint *self, CoprocChannel *channel)
+{
+  g_autoptr (CoprocMessage) request = coproc_channel_pop (channel);
+
+  messages_left_locked (self, channel, 1, request->size);
+  coproc_endpoint_refuse_locked (self, request);
+}
+
+void
+coproc_endpoint_give_back_locked (CoprocEndpoint *self, CoprocChannel *channel)
+{
+  CoprocMessage *message;
+
+  while ((message = coproc_channel_peek (channel)) != NULL && message->kind == COPROC_FRAME_REQUEST)
+    refuse_next_locked (self, channel);
+}
+
 /* The message that is next on @channel, past requests that the peer has withdrawn: (nullable) */
 static CoprocMessage *
 peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
@@ -49,12 +68,7 @@ peek_locked (CoprocEndpoint *self, CoprocChannel *channel)
   while ((message = coproc_channel_peek (channel)) != NULL && self->withdrawn != NULL
          && message->kind == COPROC_FRAME_REQUEST
          && g_hash_table_remove (self->withdrawn, &message->serial))
-    {
-      coproc_channel_pop (channel);
-      messages_left_locked (self, channel, 1, message->size);
-      coproc_endpoint_refuse_locked (self, message);
-      coproc_message_unref (message);
-    }
+    refuse_next_locked (self, channel);
   return message;
 }
 

@@ -58,6 +58,17 @@ settle_parcel_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
       parcel->outcomes[i] = (CoprocOutcome) { 0 };
 }
 
+/* Whether the worker, which lives, has given @parcel back as it was asked to. (lock) */
+static gboolean
+is_given_back_locked (CoprocParcel *parcel)
+{
+  if (!parcel->asked_back || parcel->settled || parcel->job->over
+      || !g_error_matches (parcel->call.call.error, COPROC_ERROR, COPROC_ERROR_NOT_STARTED))
+    return FALSE;
+  parcel->n_sent--;
+  return TRUE;
+}
+
 /* Whether @parcel may be sent to another worker, its own having ended. (lock) */
 static gboolean
 may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
@@ -77,7 +88,7 @@ may_retry_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 
 /* Those of @batch that are sent again leave it. */
 static void
-return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch)
+return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch, gboolean over)
 {
   CoprocPoolCore *core = self->core;
   guint n_left = 0;
@@ -87,7 +98,7 @@ return_parcels (CoprocPoolDriver *self, CoprocParcelBatch *batch)
     {
       CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
 
-      if (!may_retry_locked (self, parcel))
+      if (over ? !may_retry_locked (self, parcel) : !is_given_back_locked (parcel))
         {
           batch->calls[n_left++] = batch->calls[i];
           continue;
@@ -109,12 +120,15 @@ void
 coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch, guint n_answered)
 {
   CoprocPoolCore *core = self->core;
+  const gint64 now = g_get_monotonic_time ();
 
   for (guint i = 0; i < batch->n; i++)
     unpack (self, coproc_parcel_of (batch->calls[i]));
 
   g_mutex_lock (&core->lock);
   core->n_answered += n_answered;
+  if (n_answered > 0)
+    self->busy_since = now;
   for (guint i = 0; i < batch->n; i++)
     {
       CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
@@ -163,19 +177,14 @@ coproc_pool_driver_collect (CoprocPoolDriver *self, gint64 deadline)
   if (n == 0)
     return 0;
   over = coproc_call_set_is_over (self->set);
-  for (guint i = 0; i < n; i++)
+  if (over || self->asks_back)
+    return_parcels (self, &batch, over);
+  for (guint i = 0; i < batch.n; i++)
     if (!over || batch.calls[i]->call.reply != NULL)
       n_answered += coproc_parcel_of (batch.calls[i])->n;
   self->n_tasks_of_worker += n_answered;
-  if (over)
-    return_parcels (self, &batch);
-  else
-    {
-      const gint64 now = g_get_monotonic_time ();
-
-      coproc_pace_note (&self->pace, now - self->busy_since, n_answered, n);
-      self->busy_since = now;
-    }
+  if (!over)
+    coproc_pace_note (&self->pace, g_get_monotonic_time () - self->busy_since, n_answered, batch.n);
   coproc_pool_driver_settle (self, &batch, n_answered);
   return n;
 }

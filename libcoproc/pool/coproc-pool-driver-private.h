@@ -18,6 +18,13 @@ typedef struct
   guint n;
 } CoprocParcelBatch;
 
+/* The earlier of two deadlines, of which -1 is none. */
+static inline gint64
+coproc_earlier (gint64 a, gint64 b)
+{
+  return a < 0 ? b : b < 0 ? a : MIN (a, b);
+}
+
 static inline CoprocParcel *
 coproc_parcel_of (CoprocSetCall *call)
 {
@@ -42,7 +49,7 @@ void     coproc_pool_driver_split_locked  (CoprocPoolDriver *self, CoprocParcel 
 /* Says which input of what failed where. */
 void     coproc_pool_driver_prefix_item   (CoprocPoolDriver *self, CoprocPoolJob *job, CoprocOutcome *outcome);
 /* Gives the outcomes of messages that are done, or could not be sent, to their jobs; @n_answered of the inputs have
- * been answered by the worker. */
+ * been answered by the worker, just now. */
 void     coproc_pool_driver_settle        (CoprocPoolDriver *self, CoprocParcelBatch *batch, guint n_answered);
 /* Takes the outcomes that are there, having waited for one until @deadline. Returns: how many there were */
 guint    coproc_pool_driver_collect       (CoprocPoolDriver *self, gint64 deadline);
@@ -52,6 +59,9 @@ guint    coproc_pool_driver_collect       (CoprocPoolDriver *self, gint64 deadli
 /* Sees to what takes too long. Returns: FALSE when the worker is to be killed; *deadline becomes earlier where it is to
  * be looked at again before. */
 gboolean coproc_pool_driver_tend          (CoprocPoolDriver *self, gint64 *deadline);
+/* Looks for others with something behind a slow task, which idle @self could do. Returns: when to look again, -1: never.
+ * (lock) */
+gint64   coproc_pool_driver_help_locked   (CoprocPoolDriver *self, gint64 now);
 /* Looks from time to time whether the worker has grown too large. */
 void     coproc_pool_driver_weigh         (CoprocPoolDriver *self);
 

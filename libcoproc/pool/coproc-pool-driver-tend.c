@@ -30,11 +30,13 @@ time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
   self->any_dropped = TRUE;
 }
 
-/* The earlier of two deadlines, of which -1 is none. */
+/* When the worker has begun with the first of the line, as far as is known. (lock) */
 static gint64
-earlier (gint64 a, gint64 b)
+get_begin_locked (CoprocPoolDriver *self)
 {
-  return a < 0 ? b : b < 0 ? a : MIN (a, b);
+  const CoprocParcel *first = g_queue_peek_head (&self->line);
+
+  return MAX (first->sent_at, self->busy_since);
 }
 
 /* Looks whether the first of the line has had its time. (lock) Returns: when it will have, -1: never */
@@ -47,12 +49,86 @@ check_time_locked (CoprocPoolDriver *self, gint64 now)
 
   if (timeout < 0 || first == NULL || first->settled)
     return -1;
-  deadline = MAX (first->sent_at, self->busy_since) + MIN (timeout, G_MAXINT64 / 4 / first->n) * first->n;
+  deadline = get_begin_locked (self) + MIN (timeout, G_MAXINT64 / 4 / first->n) * first->n;
   if (now < deadline)
     return deadline;
   time_out_locked (self, first, now);
   return -1;
 }
+
+/* --- what is behind a slow task, while others have nothing to do --- */
+
+static gboolean
+str_equal0 (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (a, b) == 0;
+}
+
+/* When what is behind the first of the line should go to another one, -1: there is nothing. (lock) */
+static gint64
+get_help_time_locked (CoprocPoolDriver *self)
+{
+  const CoprocParcel *first = g_queue_peek_head (&self->line);
+
+  if (self->line.length < 2 || first->asked_back)
+    return -1;
+  return get_begin_locked (self) + COPROC_SLOW_US;
+}
+
+gint64
+coproc_pool_driver_help_locked (CoprocPoolDriver *self, gint64 now)
+{
+  GPtrArray *drivers = self->core->drivers;
+  gint64 next = -1;
+
+  for (guint i = 0; i < drivers->len; i++)
+    {
+      CoprocPoolDriver *other = g_ptr_array_index (drivers, i);
+      const gint64 when = get_help_time_locked (other);
+
+      if (when > now)
+        next = coproc_earlier (next, when);
+      else if (when >= 0)
+        coproc_pool_driver_wake_locked (other); /* it asks its worker by itself */
+    }
+  return next;
+}
+
+/* Asks the worker for all that it has not begun, if it should. */
+static void
+ask_back (CoprocPoolDriver *self, gint64 now)
+{
+  CoprocPoolCore *core = self->core;
+  g_autoptr (GPtrArray) channels = NULL;
+  gint64 when = -1, begin = now;
+
+  g_mutex_lock (&core->lock);
+  if (core->idle.length > 0)
+    when = get_help_time_locked (self);
+  if (when >= 0 && when <= now)
+    {
+      begin = get_begin_locked (self);
+      channels = g_ptr_array_new ();
+      for (GList *link = self->line.head; link != NULL; link = link->next)
+        {
+          CoprocParcel *parcel = link->data;
+
+          parcel->asked_back = TRUE;
+          if (!g_ptr_array_find_with_equal_func (channels, parcel->call.channel, str_equal0, NULL))
+            g_ptr_array_add (channels, (gpointer) parcel->call.channel);
+        }
+    }
+  g_mutex_unlock (&core->lock);
+  if (channels == NULL)
+    return;
+
+  self->asks_back = TRUE;
+  coproc_pace_note (&self->pace, now - begin, 1, 1); /* it takes that long at least */
+  for (guint i = 0; i < channels->len; i++)
+    coproc_call_set_ask_back (self->set, g_ptr_array_index (channels, i));
+}
+
+/* --- what is not wanted --- */
 
 /* Tells the worker of what is not wanted any more, once. Returns: when the worker is to be killed
  * over it, -1: never. */
@@ -74,7 +150,7 @@ tell_dropped (CoprocPoolDriver *self)
         continue;
       self->any_dropped = TRUE;
       if (core->settings.cancel_grace >= 0)
-        kill_at = earlier (kill_at, parcel->dropped_at + MIN (core->settings.cancel_grace, G_MAXINT64 / 4));
+        kill_at = coproc_earlier (kill_at, parcel->dropped_at + MIN (core->settings.cancel_grace, G_MAXINT64 / 4));
       if (!parcel->told)
         dropped[n++] = &parcel->call;
       parcel->told = TRUE;
@@ -96,15 +172,16 @@ coproc_pool_driver_tend (CoprocPoolDriver *self, gint64 *deadline)
   gint64 kill_at;
 
   g_mutex_lock (&self->core->lock);
-  *deadline = earlier (*deadline, check_time_locked (self, now));
+  *deadline = coproc_earlier (*deadline, check_time_locked (self, now));
   any_dropped = self->any_dropped;
   g_mutex_unlock (&self->core->lock);
+  ask_back (self, now);
   if (!any_dropped)
     return TRUE;
 
   coproc_pool_core_sweep (self->core);
   kill_at = tell_dropped (self);
-  *deadline = earlier (*deadline, kill_at);
+  *deadline = coproc_earlier (*deadline, kill_at);
   return kill_at < 0 || now < kill_at;
 }
 

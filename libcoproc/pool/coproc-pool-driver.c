@@ -75,6 +75,7 @@ next_batch_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch, gint64 *dea
     }
   if (core->settings.idle_timeout >= 0)
     *deadline = self->idle_since + core->settings.idle_timeout;
+  *deadline = coproc_earlier (*deadline, coproc_pool_driver_help_locked (self, g_get_monotonic_time ()));
   return TRUE;
 }
 
@@ -93,11 +94,14 @@ serve (CoprocPoolDriver *self)
       g_mutex_lock (&core->lock);
       was_idle = self->line.length == 0;
       more = next_batch_locked (self, &batch, &deadline);
+      if (was_idle)
+        {
+          self->busy_since = g_get_monotonic_time ();
+          self->asks_back = FALSE;
+        }
       g_mutex_unlock (&core->lock);
       if (!more)
         return FALSE;
-      if (was_idle)
-        self->busy_since = g_get_monotonic_time ();
       if (batch.n > 0 && !coproc_pool_driver_send (self, &batch))
         continue;
       if (!coproc_pool_driver_tend (self, &deadline))

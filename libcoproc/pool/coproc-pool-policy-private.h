@@ -10,6 +10,7 @@
 G_BEGIN_DECLS
 
 #define COPROC_MAX_WINDOW 512 /* messages under way to one worker */
+#define COPROC_SLOW_US 10000  /* from here on an item comes alone: a round trip is less than 1 % of it */
 #define COPROC_MAX_CHUNK 1024 /* items of one message, where the pool chooses */
 
 /* How fast a worker is: zeroed at first. */

@@ -11,7 +11,6 @@
 #define AHEAD_US 1000.0       /* work that a worker may have before it */
 #define AHEAD_BYTES (4 << 20) /* payloads that it may have before it */
 #define CHUNK_US 200.0        /* work in one message: what its cost is nothing to */
-#define SLOW_US 10000.0       /* from here on an item comes alone: a round trip is less than 1 % of it */
 #define MIN_ITEM_US 0.05
 #define FASTER_WEIGHT 0.25    /* what is faster than before is believed slowly, what is slower at once */
 
@@ -36,7 +35,7 @@ coproc_pace_get_window (const CoprocPace *self, guint chunk)
 {
   double wanted;
 
-  if (self->item_us == 0 || self->item_us * chunk >= SLOW_US)
+  if (self->item_us == 0 || self->item_us * chunk >= COPROC_SLOW_US)
     return 1;
   wanted = MAX (AHEAD_US / (self->item_us * chunk), 2);
   return (guint) MIN (wanted, self->window);

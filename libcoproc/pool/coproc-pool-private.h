@@ -46,10 +46,11 @@ typedef struct
   gsize size;              /* bytes of them */
   guint n_sent;            /* to how many workers */
   guint n_deaths;          /* of those that had begun with it */
-  gint64 sent_at;          /* (driver) monotonic */
+  gint64 sent_at;          /* (lock) monotonic */
   gint64 dropped_at;       /* (lock) when its outcome became unwanted, 0: it is wanted */
   gboolean settled;        /* (driver) its job has an outcome, as its time was over */
   gboolean told;           /* (driver) the worker knows that it is unwanted */
+  gboolean asked_back;     /* (lock) the worker is to give it back if it has not begun */
   GList link;              /* (lock) in its driver's line, or its job's */
   CoprocOutcome *outcomes; /* (nullable) (owned) of its inputs; empty once they are its job's */
   gpointer inputs[];       /* (nullable) (owned) */
@@ -278,6 +279,7 @@ struct _CoprocPoolDriver
   gsize n_bytes;              /* of them */
   gboolean any_dropped;       /* the line has some that nobody wants any more */
   gboolean counted;           /* among those that start() waits for */
+  gint64 busy_since;          /* monotonic: since when, or since which outcome, the worker has had something to do */
   gboolean idle;              /* in the core's list */
   GList idle_link;
   gint64 idle_since;          /* monotonic */
@@ -290,7 +292,7 @@ struct _CoprocPoolDriver
   CoprocWorkerResource *worker;
   CoprocPace pace;
   gboolean takes_chunks;      /* its worker does */
-  gint64 busy_since;          /* monotonic: since when, or since which outcome, the worker has had something to do */
+  gboolean asks_back;         /* the line has some that were asked back */
   guint64 n_tasks_of_worker;  /* answered */
   CoprocRestartHistory history; /* of workers that have answered nothing, while no other one has either */
   guint64 n_answered;         /* the core's, when the last one of them ended */

@@ -15,7 +15,8 @@
  * A task is a request to a worker and its reply: the workers run a task of a plugin (`COPROC_TASK`), or
  * any entry point or program that answers each request it gets on the default channel. Every
  * worker has a short line of tasks, so that it never waits for its host, and takes the next ones as it
- * gets on: as many fast ones as keep it busy for about a millisecond, slow ones one by one.
+ * gets on: as many fast ones as keep it busy for about a millisecond, slow ones one by one. What is not begun goes to
+ * another worker when that has nothing to do and a slow one is in its way.
  *
  * [method@Coproc.WorkerPool.map] gives a list of results for a list of inputs;
  * [method@Coproc.WorkerPool.map_unordered], [method@Coproc.WorkerPool.map_ordered] and

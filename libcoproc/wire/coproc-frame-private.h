@@ -33,7 +33,7 @@ typedef enum
   COPROC_FRAME_ERROR_REPLY = 9,   /* (sis): answers `reply_serial` with an error */
   COPROC_FRAME_ERROR = 10,        /* (sis): an error for whoever receives next */
   COPROC_FRAME_CLOSE_REQUEST = 11, /* nothing: please end */
-  COPROC_FRAME_CANCEL = 12,       /* nothing: the reply to `reply_serial` is no longer awaited */
+  COPROC_FRAME_CANCEL = 12,       /* nothing: the reply to `reply_serial` is no longer awaited; 0: what is queued is to be given back */
   COPROC_FRAME_SETTINGS_ACK = 13, /* nothing: the sender goes by the settings last received */
   COPROC_FRAME_PING = 14,         /* nothing: are you there? */
   COPROC_FRAME_PONG = 15,         /* nothing: the answer */

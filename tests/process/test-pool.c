@@ -712,6 +712,58 @@ test_large (void)
   stop_pool (pool);
 }
 
+/* A task that ends when the others have. */
+static void
+run_beside_slow (CoprocWorkerPool *pool, guint n, guint chunk_size)
+{
+  g_autofree char *dir = g_dir_make_tmp ("coproc-pool-XXXXXX", NULL);
+  g_autofree char *go = g_build_filename (dir, "go", NULL), *log = g_build_filename (dir, "log", NULL);
+  g_autofree GVariant **inputs = g_new (GVariant *, n);
+  g_autoptr (CoprocMapOperation) operation = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *begun = NULL;
+  g_auto (GStrv) lines = NULL;
+  guint n_ahead = chunk_size > 1 ? n - chunk_size : n - 1;
+
+  for (guint i = 0; i < n; i++)
+    inputs[i] = i == 0 ? orders (0, "log", g_variant_new_string (log), "wait", g_variant_new_string (go), NULL)
+                       : orders ((gint32) i, "log", g_variant_new_string (log), NULL);
+  operation = coproc_worker_pool_map_unordered (pool, inputs, n, chunk_size);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) result = NULL;
+      gsize index;
+
+      if (i == n_ahead)
+        g_assert_true (g_file_set_contents (go, "", 0, NULL));
+      result = coproc_map_operation_next (operation, &index, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (g_variant_get_int32 (result), ==, (gint32) (index * index));
+    }
+  g_assert_true (g_file_get_contents (log, &begun, NULL, NULL));
+  lines = g_strsplit (begun, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, n + 1);
+  g_assert_no_errno (g_remove (go));
+  g_assert_no_errno (g_remove (log));
+  g_assert_no_errno (g_rmdir (dir));
+}
+
+static void
+test_behind_slow (void)
+{
+  CoprocWorkerPool *pool = new_started_pool (2);
+
+  g_test_summary ("What lies behind a slow task, and is not begun, is done by who has nothing to do; all of it once");
+
+  for (guint round = 0; round < 5; round++)
+    {
+      assert_map (pool, 0, coproc_test_scale (20000), 1); /* so fast that many go to a worker at once */
+      run_beside_slow (pool, 400, 1);
+      run_beside_slow (pool, 400, 7);
+    }
+  stop_pool (pool);
+}
+
 static void
 test_submit_refused (void)
 {
@@ -1063,6 +1115,7 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/submit", test_submit);
   coproc_test_add ("/coproc/pool/priorities", test_priorities);
   coproc_test_add ("/coproc/pool/large", test_large);
+  coproc_test_add ("/coproc/pool/behind-slow", test_behind_slow);
   coproc_test_add ("/coproc/pool/submit-refused", test_submit_refused);
   coproc_test_add ("/coproc/pool/threads", test_threads);
   coproc_test_add ("/coproc/pool/dropped-running", test_dropped_running);
