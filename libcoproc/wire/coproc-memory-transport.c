@@ -18,15 +18,15 @@
 #include "wire/coproc-unix-private.h"
 
 #define CAPACITY (256 * 1024)     /* bytes that a direction holds; a larger frame alone fits */
-/* Bytes that a frame takes beside its payload: itself, a GBytes or GVariant, its places in queues, and what the
- * allocator adds to each. */
+/* Bytes that a frame takes beside its payload: itself, a GVariant, its place in a queue, and what the allocator adds to
+ * each. */
 #define PARCEL_OVERHEAD (sizeof (Parcel) + 128)
+#define MAX_TAKEN 64              /* parcels that a reader takes at once */
 
-/* A frame that owns what it points to. */
+/* A frame that owns what it points to: the bytes of what has no GVariant follow it. */
 typedef struct
 {
   CoprocFrame frame;
-  GBytes *bytes;             /* (nullable) (owned) of what has no GVariant */
   gsize size;                /* bytes that it counts for */
 } Parcel;
 
@@ -36,11 +36,14 @@ typedef struct
   gatomicrefcount ref_count;
   GAsyncQueue *parcels;      /* its lock guards what follows */
   gsize n_bytes;             /* of the parcels */
-  gboolean wants_room;       /* the writer has a backlog */
+  gboolean wants_room;       /* the writer has a backlog, and is to be told of room */
+  gboolean has_told_room;    /* `room` is readable */
   gboolean writer_gone;
   gboolean reader_gone;
-  gboolean is_signalled;     /* `arrived` is readable; also read as an atomic, without the lock */
-  CoprocWakeup arrived;      /* readable while there is something to read, the end included */
+  int has_input;             /* there may be something to read, the end included; also read as an atomic, without the lock */
+  guint pollers;             /* CoprocPoller: who relies on `arrived` */
+  gboolean is_signalled;     /* `arrived` is readable */
+  CoprocWakeup arrived;      /* readable while there is something to read and somebody relies on it */
   CoprocWakeup room;         /* readable when there is room again */
 } Lane;
 
@@ -52,6 +55,9 @@ typedef struct
   Lane *out;                 /* (owned) immutable */
   Parcel *current;           /* (nullable) (owned) (owner's read lock) the one returned last, without its
                                 payload: what an application gave is not dropped under a lock */
+  Parcel *taken[MAX_TAKEN];  /* (owned) (owner's read lock) taken out of `in`, to be returned next: */
+  guint next_taken;          /* ... from here */
+  guint n_taken;             /* ... up to here */
   GQueue backlog;            /* (owner's write lock) Parcel: beyond the capacity */
 } CoprocMemoryTransport;
 
@@ -61,24 +67,20 @@ parcel_free (gpointer data)
   Parcel *self = data;
 
   g_clear_pointer (&self->frame.variant, g_variant_unref);
-  g_clear_pointer (&self->bytes, g_bytes_unref);
-  g_slice_free (Parcel, self);
+  g_free (self);
 }
 
 static Parcel *
 parcel_new (const CoprocFrame *frame)
 {
-  Parcel *self = g_slice_new0 (Parcel);
+  Parcel *self = g_malloc (sizeof (Parcel) + (frame->variant == NULL ? frame->size : 0));
 
   self->frame = *frame;
   self->size = frame->size + PARCEL_OVERHEAD;
   if (frame->variant != NULL)
     g_variant_ref (frame->variant);
-  else
-    {
-      self->bytes = g_bytes_new (frame->data, frame->size);
-      self->frame.data = g_bytes_get_data (self->bytes, NULL);
-    }
+  else if (frame->size > 0)
+    self->frame.data = memcpy (self + 1, frame->data, frame->size);
   return self;
 }
 
@@ -121,10 +123,33 @@ lane_unref (Lane *self)
 static void
 lane_signal_unlocked (Lane *self)
 {
-  if (self->is_signalled)
+  if (self->pollers != 0 && !self->is_signalled)
+    {
+      self->is_signalled = TRUE;
+      coproc_wakeup_signal (&self->arrived);
+    }
+  g_atomic_int_set (&self->has_input, TRUE); /* last: a reader that sees it wants the lock at once */
+}
+
+/* Nothing is there any more. */
+static void
+lane_quieten_unlocked (Lane *self)
+{
+  g_atomic_int_set (&self->has_input, FALSE);
+  if (!self->is_signalled)
     return;
-  coproc_wakeup_signal (&self->arrived);
-  g_atomic_int_set (&self->is_signalled, TRUE); /* last: a reader that sees it wants the lock at once */
+  self->is_signalled = FALSE;
+  coproc_wakeup_clear (&self->arrived);
+}
+
+static void
+lane_tell_room_unlocked (Lane *self)
+{
+  if (!self->wants_room)
+    return;
+  self->wants_room = FALSE;
+  self->has_told_room = TRUE;
+  coproc_wakeup_signal (&self->room);
 }
 
 /* --- writing --- */
@@ -154,9 +179,10 @@ coproc_memory_transport_flush (CoprocTransportLink *link, GError **error)
   Parcel *parcel;
 
   g_async_queue_lock (out->parcels);
-  if (out->wants_room)
+  out->wants_room = FALSE;
+  if (out->has_told_room)
     {
-      out->wants_room = FALSE;
+      out->has_told_room = FALSE;
       coproc_wakeup_clear (&out->room);
     }
   while (result == COPROC_FLUSH_DONE && (parcel = g_queue_peek_head (&self->backlog)) != NULL)
@@ -217,26 +243,26 @@ coproc_memory_transport_shut_output (CoprocTransportLink *link)
 
 /* --- reading --- */
 
-/* The next parcel, or why there is none. */
-static Parcel *
-lane_take (Lane *self, gboolean *ended)
+/* Takes the next parcels, or says why there are none. */
+static void
+take_parcels (CoprocMemoryTransport *self, gboolean *ended)
 {
+  Lane *in = self->in;
   Parcel *parcel;
 
-  g_async_queue_lock (self->parcels);
-  parcel = g_async_queue_try_pop_unlocked (self->parcels);
-  *ended = parcel == NULL && self->writer_gone;
-  if (parcel != NULL)
-    self->n_bytes -= parcel->size;
-  else if (self->is_signalled && !self->writer_gone)
+  self->next_taken = self->n_taken = 0;
+  g_async_queue_lock (in->parcels);
+  while (self->n_taken < MAX_TAKEN && (parcel = g_async_queue_try_pop_unlocked (in->parcels)) != NULL)
     {
-      g_atomic_int_set (&self->is_signalled, FALSE);
-      coproc_wakeup_clear (&self->arrived);
+      in->n_bytes -= parcel->size;
+      self->taken[self->n_taken++] = parcel;
     }
-  if (self->wants_room && self->n_bytes < CAPACITY / 2)
-    coproc_wakeup_signal (&self->room);
-  g_async_queue_unlock (self->parcels);
-  return parcel;
+  *ended = self->n_taken == 0 && in->writer_gone;
+  if (self->n_taken == 0 && !in->writer_gone)
+    lane_quieten_unlocked (in);
+  if (in->n_bytes < CAPACITY / 2)
+    lane_tell_room_unlocked (in);
+  g_async_queue_unlock (in->parcels);
 }
 
 static CoprocReceiveResult
@@ -250,11 +276,13 @@ coproc_memory_transport_receive (CoprocTransportLink  *link,
 
   g_clear_pointer (&self->current, parcel_free);
   if (*budget == 0)
-    return COPROC_RECEIVE_AGAIN;
+    return g_atomic_int_get (&self->in->has_input) ? COPROC_RECEIVE_LATER : COPROC_RECEIVE_AGAIN;
 
-  self->current = lane_take (self->in, &ended);
-  if (self->current != NULL)
+  if (self->next_taken == self->n_taken)
+    take_parcels (self, &ended);
+  if (self->next_taken < self->n_taken)
     {
+      self->current = self->taken[self->next_taken++];
       *frame = self->current->frame;
       self->current->frame.variant = NULL;
       if (*budget != COPROC_RECEIVE_ALL)
@@ -287,24 +315,42 @@ coproc_memory_transport_shut_input (CoprocTransportLink *link)
 
   g_async_queue_lock (in->parcels);
   in->reader_gone = TRUE;
-  if (in->wants_room)
-    coproc_wakeup_signal (&in->room);
+  lane_tell_room_unlocked (in);
   g_async_queue_unlock (in->parcels);
 }
 
 /* --- life --- */
 
+static gboolean
+coproc_memory_transport_set_poller (CoprocTransportLink *link, CoprocPoller poller, gboolean polls)
+{
+  Lane *in = ((CoprocMemoryTransport *) link)->in;
+  gboolean is_empty;
+
+  g_async_queue_lock (in->parcels);
+  in->pollers = polls ? in->pollers | poller : in->pollers & ~(guint) poller;
+  is_empty = !g_atomic_int_get (&in->has_input);
+  if (polls && !is_empty)
+    lane_signal_unlocked (in);
+  g_async_queue_unlock (in->parcels);
+  return is_empty;
+}
+
 static void
 coproc_memory_transport_wait (CoprocTransportLink *link, const int *woken, int wake_fd, gint64 deadline)
 {
-  coproc_transport_poll (((CoprocMemoryTransport *) link)->in->arrived.read_fd, wake_fd, deadline);
+  CoprocMemoryTransport *self = (CoprocMemoryTransport *) link;
+
+  if (coproc_memory_transport_set_poller (link, COPROC_POLLER_WAIT, TRUE))
+    coproc_transport_poll (self->in->arrived.read_fd, wake_fd, deadline);
+  coproc_memory_transport_set_poller (link, COPROC_POLLER_WAIT, FALSE);
 }
 
 /* A reader that took the lock to look would often find it held by the writer, and sleep. */
 static gboolean
 coproc_memory_transport_has_input (CoprocTransportLink *link)
 {
-  return g_atomic_int_get (&((CoprocMemoryTransport *) link)->in->is_signalled);
+  return g_atomic_int_get (&((CoprocMemoryTransport *) link)->in->has_input);
 }
 
 static int
@@ -327,6 +373,8 @@ coproc_memory_transport_free (CoprocTransportLink *link)
   coproc_memory_transport_shut_output (link);
   coproc_memory_transport_shut_input (link);
   g_clear_pointer (&self->current, parcel_free);
+  while (self->next_taken < self->n_taken)
+    parcel_free (self->taken[self->next_taken++]);
   lane_unref (self->in);
   lane_unref (self->out);
   g_clear_pointer (&link->spent, g_ptr_array_unref);
@@ -345,6 +393,7 @@ static const CoprocTransportOps memory_ops = {
   .shut_input = coproc_memory_transport_shut_input,
   .wait = coproc_memory_transport_wait,
   .has_input = coproc_memory_transport_has_input,
+  .set_poller = coproc_memory_transport_set_poller,
   .get_input_fd = coproc_memory_transport_get_input_fd,
   .get_output_fd = coproc_memory_transport_get_output_fd,
   .free = coproc_memory_transport_free,

@@ -17,6 +17,9 @@ new_pair (CoprocTransportLink **one, CoprocTransportLink **other)
 
   g_assert_true (coproc_memory_transport_new_pair (one, other, &error));
   g_assert_no_error (error);
+  /* both rely on their input fds */
+  (*one)->ops->set_poller (*one, COPROC_POLLER_BACKGROUND, TRUE);
+  (*other)->ops->set_poller (*other, COPROC_POLLER_BACKGROUND, TRUE);
 }
 
 static void
@@ -142,15 +145,40 @@ test_room (void)
   g_assert_cmpuint (one->n_unsent, >, 2 * BIG);
   g_assert_cmpuint (one->n_unsent, <, 3 * BIG);
 
-  assert_received (other, 1, payload);
-  g_assert_false (is_readable (room)); /* not yet worth while */
-  assert_received (other, 2, payload);
+  g_assert_false (is_readable (room));
+  assert_received (other, 1, payload); /* what there is is taken at once */
   g_assert_true (is_readable (room));
+  assert_received (other, 2, payload);
   g_assert_cmpint (one->ops->flush (one, NULL), ==, COPROC_FLUSH_DONE);
   g_assert_false (is_readable (room));
   assert_received (other, 3, payload);
   assert_received (other, 4, payload);
   assert_nothing (other, COPROC_RECEIVE_AGAIN);
+  free_pair (one, other);
+}
+
+/* The fd tells of input only to who has said that he polls it. */
+static void
+test_poller (void)
+{
+  g_autoptr(GVariant) payload = g_variant_ref_sink (g_variant_new_string ("text"));
+  CoprocTransportLink *one, *other;
+  int fd;
+
+  new_pair (&one, &other);
+  fd = other->ops->get_input_fd (other);
+  g_assert_true (other->ops->set_poller (other, COPROC_POLLER_BACKGROUND, FALSE));
+  queue_variant (one, 1, payload);
+  g_assert_false (other->ops->has_input (other));
+  g_assert_cmpint (one->ops->flush (one, NULL), ==, COPROC_FLUSH_DONE);
+  g_assert_true (other->ops->has_input (other));
+  g_assert_false (is_readable (fd));
+  g_assert_false (other->ops->set_poller (other, COPROC_POLLER_WATCH, TRUE)); /* there is something already */
+  g_assert_true (is_readable (fd));
+  assert_received (other, 1, payload);
+  assert_nothing (other, COPROC_RECEIVE_AGAIN);
+  g_assert_false (other->ops->has_input (other));
+  g_assert_false (is_readable (fd));
   free_pair (one, other);
 }
 
@@ -240,6 +268,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/memory-transport/by-reference", test_by_reference);
   g_test_add_func ("/coproc/memory-transport/copied", test_copied);
   g_test_add_func ("/coproc/memory-transport/room", test_room);
+  g_test_add_func ("/coproc/memory-transport/poller", test_poller);
   g_test_add_func ("/coproc/memory-transport/small", test_small);
   g_test_add_func ("/coproc/memory-transport/end", test_end);
   g_test_add_func ("/coproc/memory-transport/reader-gone", test_reader_gone);
