@@ -53,7 +53,7 @@ native_set_up (PyObject *module, PyObject *args)
 static PyObject *
 native_to_variant (PyObject *module, PyObject *value)
 {
-  g_auto (GValue) holder = G_VALUE_INIT;
+  PyGPointer *object;
   GVariant *variant;
 
   if (Py_IS_TYPE (value, coproc_native.variant))
@@ -61,9 +61,15 @@ native_to_variant (PyObject *module, PyObject *value)
   variant = coproc_native_to_variant (value, NULL);
   if (variant == NULL)
     return NULL;
-  g_value_init (&holder, G_TYPE_VARIANT);
-  g_value_take_variant (&holder, variant);
-  return pyg_value_as_pyobject (&holder, FALSE);
+  object = (PyGPointer *) coproc_native.variant->tp_alloc (coproc_native.variant, 0);
+  if (object == NULL)
+    {
+      g_variant_unref (variant);
+      return NULL;
+    }
+  object->pointer = variant; /* its class drops the reference */
+  object->gtype = G_TYPE_VARIANT;
+  return (PyObject *) object;
 }
 
 /* from_variant (variant) */

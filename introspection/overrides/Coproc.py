@@ -411,11 +411,16 @@ def serve(function, messenger):
             if request.get_kind() != _REQUEST:
                 continue
             try:
-                reply = calls.to_variant(function(request.payload))
+                reply = function(request.payload)
             except Exception as error:
                 _messenger.reply_error(messenger, request, to_glib(error))
-            else:
+                continue
+            try:
                 calls.reply(messenger, request, reply)
+            except _ENDS:
+                raise
+            except Exception as error:  # it is nothing that can be sent
+                _messenger.reply_error(messenger, request, to_glib(error))
     except _ENDS:
         pass
 

@@ -42,14 +42,14 @@ PARAMETERS = {
     "handler": "Callable[..., Any]", "inputs": "Iterable[Payload]", "kind": "MessageKind",
     "max_messages": "int", "message": "Message", "messenger": "Messenger", "messenger_type": "Type[Messenger]",
     "n_workers": "int", "name": "str", "ordered": "bool", "payload": "Payload", "payloads": "Iterable[Payload]",
-    "priority": "Optional[float]", "request": "Message", "result": "Gio.AsyncResult",
+    "priority": "Optional[float]", "request": "Message", "result": "Gio.AsyncResult", "size": "int",
     "timeout": "Optional[float]", "timeout_us": "int",
 }
 
 # What they return, where it is not what introspection says.
 RETURNS = {
     "__aenter__": "Self", "__enter__": "Self", "__exit__": "None", "__aexit__": "None", "__aiter__": "Self",
-    "__iter__": "Self", "__repr__": "str", "connect": "int", "for_callable": "Self", "map": "list[Any]",
+    "__iter__": "Self", "__repr__": "str", "alloc_bytes": "memoryview", "connect": "int", "for_callable": "Self", "map": "list[Any]",
     "messages": "Messages", "receive": "Any", "receive_available": "list[Any]",
     "receive_messages": "list[Message]", "receive_remaining": "Iterator[Any]", "serve": "None", "worker_connect": "Tuple[Messenger, dict[str, Any]]",
 }

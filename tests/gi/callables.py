@@ -38,6 +38,10 @@ def count(messenger, start=0):
         messenger.reply(request, i)
 
 
+def make_bytes(size):
+    return b"x" * size
+
+
 def look(messenger):
     """Holds a payload, and tells what its first byte is now."""
     data = messenger.receive("data")

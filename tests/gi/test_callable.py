@@ -112,6 +112,16 @@ class Callable(Case):
 
         asyncio.run(run())
 
+    def test_large_results(self):
+        """Of whatever size, and more than there is room for."""
+        messenger = self.start(callables.make_bytes)
+        messenger.max_message_size = 1 << 20
+        for size in (0, 16384, 1 << 20):
+            self.assertEqual(messenger.call(size), b"x" * size)
+        with self.assertRaises(Coproc.TooLarge):
+            messenger.call((1 << 20) + 1)
+        self.assertEqual(messenger.call(3), b"xxx")
+
     def test_alloc_bytes(self):
         """Bytes that are sent from the library's memory are not copied: the worker sees what becomes of them."""
         messenger = self.start(callables.look)
