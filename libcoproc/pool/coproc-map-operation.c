@@ -3,10 +3,6 @@
  */
 #include "pool/coproc-worker-pool-private.h"
 
-#define FEED_BATCH 64            /* inputs made between two looks at the pool */
-#define MIN_PENDING 256          /* where max-pending is 0 */
-#define PENDING_PER_WORKER 64
-
 /**
  * CoprocMapOperation:
  *
@@ -47,11 +43,7 @@ struct _CoprocMapOperation
   CoprocPoolJob *job;          /* (owned) */
   CoprocPoolProgress *progress; /* (owned) the job's */
 
-  /* (the core's lock) */
-  CoprocMapInputFunc func;     /* (nullable) NULL: all inputs are there */
-  gpointer user_data;
-  GDestroyNotify notify;       /* (nullable) */
-  gboolean feeding;            /* a thread calls func */
+  CoprocMapInputs inputs;      /* those of a lazy map */
 };
 
 typedef enum
@@ -87,9 +79,7 @@ coproc_map_operation_new (CoprocWorkerPool    *pool,
 
   self->pool = g_object_ref (pool);
   self->job = job;
-  self->func = func;
-  self->user_data = user_data;
-  self->notify = notify;
+  self->inputs = (CoprocMapInputs) { .func = func, .user_data = user_data, .notify = notify };
   self->progress = coproc_pool_progress_new (self, tell_progress);
 
   g_mutex_lock (&job->core->lock);
@@ -97,89 +87,6 @@ coproc_map_operation_new (CoprocWorkerPool    *pool,
   coproc_pool_job_wake_locked (job); /* it may have begun, or even ended */
   g_mutex_unlock (&job->core->lock);
   return self;
-}
-
-/* --- inputs --- */
-
-/* No more inputs are wanted. */
-static void
-drop_func (CoprocMapOperation *self)
-{
-  GDestroyNotify notify;
-
-  g_mutex_lock (&self->job->core->lock);
-  self->func = NULL;
-  notify = g_steal_pointer (&self->notify);
-  g_mutex_unlock (&self->job->core->lock);
-  if (notify != NULL)
-    notify (self->user_data);
-}
-
-/* How many inputs may be made now. */
-static gsize
-get_room_locked (CoprocMapOperation *self)
-{
-  const CoprocPoolSettings *settings = &self->job->core->settings;
-  gsize max = settings->max_pending, n;
-
-  if (self->func == NULL || self->feeding || self->job->over || self->job->fed)
-    return 0;
-  if (max == 0)
-    max = MAX (MIN_PENDING, PENDING_PER_WORKER * (gsize) settings->n_workers);
-  n = self->job->base + self->job->n_inputs - self->job->results.n_popped;
-  return max - MIN (n, max);
-}
-
-/* Makes up to @n inputs and adds them. Returns: FALSE when there are no more */
-static gboolean
-feed_batch (CoprocMapOperation *self, gsize n)
-{
-  CoprocPoolCore *core = self->job->core;
-  gpointer inputs[FEED_BATCH];
-  GVariant *input = NULL;
-  gsize n_made = 0;
-  gboolean over;
-
-  while (n_made < MIN (n, FEED_BATCH) && (input = self->func (self->user_data)) != NULL)
-    inputs[n_made++] = g_variant_take_ref (input);
-
-  g_mutex_lock (&core->lock);
-  self->feeding = FALSE;
-  over = self->job->over;
-  if (!over)
-    {
-      coproc_pool_job_add_locked (self->job, inputs, n_made);
-      self->job->fed = input == NULL && n_made < MIN (n, FEED_BATCH);
-      coproc_pool_core_offer_locked (core, self->job);
-      coproc_pool_job_wake_locked (self->job);
-    }
-  g_mutex_unlock (&core->lock);
-
-  for (gsize i = 0; over && i < n_made; i++)
-    g_variant_unref (inputs[i]);
-  return input != NULL || n_made == MIN (n, FEED_BATCH);
-}
-
-/* Makes as many inputs as are wanted. */
-static void
-feed (CoprocMapOperation *self)
-{
-  CoprocPoolCore *core = self->job->core;
-  gboolean more = TRUE;
-
-  while (more)
-    {
-      gsize room;
-
-      g_mutex_lock (&core->lock);
-      room = get_room_locked (self);
-      self->feeding = self->feeding || room > 0;
-      g_mutex_unlock (&core->lock);
-      if (room == 0)
-        return;
-      more = feed_batch (self, room);
-    }
-  drop_func (self);
 }
 
 /* --- results --- */
@@ -227,7 +134,7 @@ coproc_map_operation_next (CoprocMapOperation  *self,
 
   if (index != NULL)
     *index = 0;
-  feed (self);
+  coproc_map_inputs_feed (&self->inputs, self->job);
   if (!coproc_pool_job_next (self->job, &outcome, cancellable, error))
     return NULL;
   return take_result (&outcome, index, error);
@@ -259,7 +166,7 @@ coproc_map_operation_next_async (CoprocMapOperation  *self,
   g_return_if_fail (COPROC_IS_MAP_OPERATION (self) && self->job != NULL);
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  feed (self);
+  coproc_map_inputs_feed (&self->inputs, self->job);
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, coproc_map_operation_next_async);
   g_task_set_check_cancellable (task, FALSE);
@@ -401,7 +308,7 @@ coproc_map_operation_dispose (GObject *object)
   if (self->job != NULL)
     {
       coproc_pool_job_give_up (self->job, NULL);
-      drop_func (self);
+      coproc_map_inputs_drop (&self->inputs, self->job);
       coproc_pool_progress_mute (self->progress);
     }
   g_clear_object (&self->pool);

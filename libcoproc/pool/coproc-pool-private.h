@@ -255,8 +255,6 @@ void            coproc_pool_core_adjust_locked (CoprocPoolCore *self);
 
 /* From the drivers. All (lock) */
 void            coproc_pool_core_worker_started_locked (CoprocPoolCore *self, CoprocPoolDriver *driver);
-/* @error (transfer full) */
-void            coproc_pool_core_start_failed_locked (CoprocPoolCore *self, CoprocPoolDriver *driver, GError *error);
 /* Nothing can be done any more: every job fails. @error (transfer full) */
 void            coproc_pool_core_fail_locked (CoprocPoolCore *self, GError *error);
 void            coproc_pool_core_driver_left_locked (CoprocPoolCore *self, CoprocPoolDriver *driver);

@@ -39,6 +39,22 @@ void                coproc_pool_worker_refresh (CoprocPoolWorker *self);
 
 void                coproc_worker_pool_install_properties (GObjectClass *object_class);
 
+/* --- coproc-map-inputs.c: inputs that are made as they are wanted --- */
+
+/* (the core's lock) */
+typedef struct
+{
+  CoprocMapInputFunc func;     /* (nullable) NULL: all inputs are there */
+  gpointer user_data;
+  GDestroyNotify notify;       /* (nullable) */
+  gboolean feeding;            /* a thread calls func */
+} CoprocMapInputs;
+
+/* Makes as many inputs of @job as are wanted. Both without the lock. */
+void                coproc_map_inputs_feed   (CoprocMapInputs *self, CoprocPoolJob *job);
+/* No more are wanted. */
+void                coproc_map_inputs_drop   (CoprocMapInputs *self, CoprocPoolJob *job);
+
 /* --- coproc-map-operation.c --- */
 
 /* Takes @job; @func: (nullable) what makes its inputs. */
