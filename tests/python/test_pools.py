@@ -102,7 +102,9 @@ class Pools(Case):
         del cls.pool
 
     def setUp(self):
-        until(lambda: all(worker.is_alive() for worker in self.pool))  # one may be in the place of one that ended
+        # One may be in the place of one that has ended, or still be at what the last test gave up.
+        until(lambda: all(worker.is_alive() for worker in self.pool)
+              and self.pool._pool.get_property("n-pending") == 0)
 
     def test_map(self):
         for n in (0, 1, 2, 3, 7, 100):
