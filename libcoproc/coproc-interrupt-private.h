@@ -13,6 +13,10 @@ G_BEGIN_DECLS
 void     coproc_interrupt_ask  (void);
 /* Whether this thread's wait is to end, told once: then with @error set. */
 gboolean coproc_interrupt_take (GError **error);
+/* When a wait of this thread that is to last until @deadline (monotonic µs, -1: none) is to ask its function, though
+ * nothing has interrupted it: a signal may have come just before it, when there was no wait yet. Without a
+ * function, @deadline. */
+gint64   coproc_interrupt_limit (gint64 deadline);
 /* Waits for @cond until @deadline (monotonic µs, -1: none), and asks this thread's function afterwards, with
  * @mutex unlocked. Returns: whether it was in time. */
 gboolean coproc_interrupt_wait (GCond *cond, GMutex *mutex, gint64 deadline);

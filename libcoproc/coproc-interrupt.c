@@ -3,6 +3,8 @@
  */
 #include "coproc-interrupt-private.h"
 
+#define LOOK_INTERVAL (G_USEC_PER_SEC / 5)
+
 /* A thread's, and used by it alone. */
 typedef struct
 {
@@ -36,6 +38,8 @@ static GPrivate interrupts = G_PRIVATE_INIT (coproc_interrupt_free);
  * Without one, a wait goes on until it has what it waits for, as if no signal had come. A language whose signal
  * handlers run between two of its own instructions runs them in this function, so that a blocking call does not
  * keep them waiting, and ends the wait if one of them asks for that.
+ *
+ * It is asked a few times a second, too, in a wait that nothing interrupts: a signal may have come just before.
  *
  * A wait that is ended fails with %G_IO_ERROR_CANCELLED, just as if its cancellable had been cancelled.
  *
@@ -89,15 +93,27 @@ coproc_interrupt_take (GError **error)
   return TRUE;
 }
 
+gint64
+coproc_interrupt_limit (gint64 deadline)
+{
+  gint64 limit;
+
+  if (g_private_get (&interrupts) == NULL)
+    return deadline;
+  limit = g_get_monotonic_time () + LOOK_INTERVAL;
+  return deadline < 0 ? limit : MIN (deadline, limit);
+}
+
 gboolean
 coproc_interrupt_wait (GCond *cond, GMutex *mutex, gint64 deadline)
 {
+  const gint64 limit = coproc_interrupt_limit (deadline);
   gboolean in_time = TRUE;
 
-  if (deadline < 0)
+  if (limit < 0)
     g_cond_wait (cond, mutex);
   else
-    in_time = g_cond_wait_until (cond, mutex, deadline);
+    in_time = g_cond_wait_until (cond, mutex, limit) || limit != deadline;
 
   /* A signal looks like any other wake-up. */
   if (g_private_get (&interrupts) != NULL)

@@ -147,6 +147,16 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
 }
 
 static void
+sleep_until (CoprocEndpoint *self, gint64 deadline)
+{
+  const gint64 limit = coproc_interrupt_limit (deadline);
+
+  self->transport->ops->wait (self->transport, &self->woken, self->wakeup.read_fd, limit);
+  if (limit != deadline && g_get_monotonic_time () >= limit)
+    coproc_interrupt_ask ();
+}
+
+static void
 wait_for_input (CoprocEndpoint *self, gint64 deadline)
 {
   const guint spin_time = self->spin_time;
@@ -159,7 +169,7 @@ wait_for_input (CoprocEndpoint *self, gint64 deadline)
   if (backlog || !spin (self, spin_time, deadline))
     {
       if (!backlog)
-        self->transport->ops->wait (self->transport, &self->woken, self->wakeup.read_fd, deadline);
+        sleep_until (self, deadline);
       coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
     }
 

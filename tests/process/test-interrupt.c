@@ -20,6 +20,13 @@ third_time (gpointer user_data)
   return g_atomic_int_add (&n_asked, 1) >= 2;
 }
 
+static gboolean
+never (gpointer user_data)
+{
+  g_atomic_int_inc (&n_asked);
+  return FALSE;
+}
+
 static void
 on_signal (int number)
 {
@@ -43,6 +50,19 @@ pester (gpointer data)
       g_usleep (1000);
     }
   return NULL;
+}
+
+static void
+assert_asked (gboolean (*wait) (GError **error))
+{
+  g_autoptr(GError) error = NULL;
+
+  n_asked = 0;
+  coproc_set_interrupt_func (third_time, NULL, NULL);
+  g_assert_false (wait (&error));
+  coproc_set_interrupt_func (NULL, NULL, NULL);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (n_asked, ==, 3);
 }
 
 static void
@@ -222,6 +242,31 @@ count_notified (gpointer data)
   ++*(guint *) data;
 }
 
+/* A signal that came before the wait is not one that interrupts it. */
+static void
+test_before_the_wait (void)
+{
+  gboolean (*const waits[]) (GError **) = { wait_receive, wait_available, wait_call, wait_send };
+  g_autoptr(GError) error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    {
+      open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+      assert_asked (waits[i]);
+      close_pair ();
+    }
+
+  /* Who asks waits no less long for it. */
+  open_pair (COPROC_TYPE_PRIORITY_MESSENGER);
+  n_asked = 0;
+  coproc_set_interrupt_func (never, NULL, NULL);
+  g_assert_false (coproc_messenger_await_available (host, G_USEC_PER_SEC / 2, NULL, &error));
+  coproc_set_interrupt_func (NULL, NULL, NULL);
+  g_assert_error (error, COPROC_ERROR, COPROC_ERROR_TIMED_OUT);
+  g_assert_cmpuint (n_asked, >=, 1);
+  close_pair ();
+}
+
 static void
 test_replaced (void)
 {
@@ -240,6 +285,7 @@ main (int argc, char **argv)
   coproc_test_init (&argc, &argv);
 
   coproc_test_add ("/coproc/interrupt/waits", test_waits);
+  coproc_test_add ("/coproc/interrupt/before-the-wait", test_before_the_wait);
   coproc_test_add ("/coproc/interrupt/send", test_send);
   coproc_test_add ("/coproc/interrupt/second-waiter", test_second_waiter);
   coproc_test_add ("/coproc/interrupt/join", test_join);
