@@ -100,14 +100,14 @@ coproc_native_parse (const char *name, const char *format, PyObject *const *args
 
 /* --- results --- */
 
-/* Raises what a signal handler has raised while a call waited. Returns: whether there was something */
+/* Raises what a signal handler has raised while a call of this thread waited. Returns: whether there was something */
 static gboolean
 raise_of_signals (void)
 {
   const Py_ssize_t n = PyList_GET_SIZE (coproc_native.raised);
   PyObject *exception;
 
-  if (n == 0)
+  if (n == 0 || PyThread_get_thread_ident () != coproc_native.main_thread)
     return FALSE;
   exception = Py_NewRef (PyList_GET_ITEM (coproc_native.raised, n - 1));
   if (PyList_SetSlice (coproc_native.raised, n - 1, n, NULL) == 0)

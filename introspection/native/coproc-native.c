@@ -30,14 +30,14 @@ keep (gpointer field, PyObject *value)
   *(PyObject **) field = Py_NewRef (value);
 }
 
-/* set_up (class of messages, class of variants, list of what handlers raise, function for errors) */
+/* set_up (class of messages, class of variants, list of what handlers raise, the main thread, function for errors) */
 static PyObject *
 native_set_up (PyObject *module, PyObject *args)
 {
   PyObject *message, *variant, *raised, *from_glib;
 
-  if (!PyArg_ParseTuple (args, "O!O!O!O", &PyType_Type, &message, &PyType_Type, &variant, &PyList_Type, &raised,
-                         &from_glib))
+  if (!PyArg_ParseTuple (args, "O!O!O!kO", &PyType_Type, &message, &PyType_Type, &variant, &PyList_Type, &raised,
+                         &coproc_native.main_thread, &from_glib))
     return NULL;
   if (coproc_native.message == NULL)
     {

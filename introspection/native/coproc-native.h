@@ -26,6 +26,7 @@ typedef struct
   PyTypeObject *message; /* (owned) its class of messages */
   PyTypeObject *variant; /* (owned) GLib.Variant */
   PyObject *raised;      /* (owned) a list: what signal handlers have raised while a call waited */
+  unsigned long main_thread; /* whose calls these were */
   PyObject *from_glib;   /* (owned) gives the exception for a GLib.Error */
 } CoprocNative;
 

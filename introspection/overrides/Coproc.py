@@ -73,7 +73,8 @@ class Message(raw.Message):
 Message = override(Message)
 
 if calls.__name__.endswith("_native"):
-    calls.set_up(Message, GLib.Variant, _coproc_interrupt.raised, _coproc_errors.from_glib)
+    calls.set_up(Message, GLib.Variant, _coproc_interrupt.raised, _coproc_interrupt.MAIN_THREAD,
+                 _coproc_errors.from_glib)
 
 
 def _handle(handler, messenger, message, *args):

@@ -14,7 +14,7 @@ import traceback
 from gi.module import get_introspection_module
 from gi.repository import GLib
 
-from ._coproc_interrupt import raised as _raised
+from ._coproc_interrupt import pop, raised
 
 _codes = get_introspection_module("Coproc").Error
 _DOMAIN = GLib.quark_to_string(get_introspection_module("Coproc").error_quark())
@@ -108,11 +108,11 @@ def from_glib(error):
     kind = CLASSES.get(error.code, Error)
     if kind is _Handler:
         kind = _find_class(head.partition(":")[0])
-    raised = kind(head, error.domain, error.code)
-    raised.__suppress_context__ = True
+    exception = kind(head, error.domain, error.code)
+    exception.__suppress_context__ = True
     if mark:
-        raised.__cause__ = WorkerTraceback(mark.lstrip("\n") + trace)
-    return raised
+        exception.__cause__ = WorkerTraceback(mark.lstrip("\n") + trace)
+    return exception
 
 
 def checked(function):
@@ -121,9 +121,9 @@ def checked(function):
         try:
             result = function(*args)
         except GLib.Error as error:
-            raise _raised.pop() if _raised else from_glib(error)
-        if _raised:
-            raise _raised.pop()
+            raise pop() or from_glib(error)
+        if raised and (exception := pop()) is not None:
+            raise exception
         return result
     return check
 

@@ -9,7 +9,9 @@ from gi.module import get_introspection_module
 
 _set_interrupt_func = get_introspection_module("Coproc").set_interrupt_func
 
-# What a handler has raised in a wait that was ended by it; the call that waited raises it.
+MAIN_THREAD = threading.main_thread().ident
+
+# What a handler has raised in a wait that was ended by it; the call that waited raises it, in the main thread.
 raised = []
 
 
@@ -29,9 +31,14 @@ def _run_handlers():
             ended = True
 
 
+def pop():
+    """What a handler has raised in a wait of this thread, or None."""
+    return raised.pop() if raised and threading.get_ident() == MAIN_THREAD else None
+
+
 def install():
     """For the main thread, the only one where Python runs handlers."""
-    if threading.current_thread() is not threading.main_thread():
+    if threading.get_ident() != MAIN_THREAD:
         return
     handlers = _run_handlers()
     next(handlers)

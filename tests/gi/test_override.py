@@ -328,6 +328,48 @@ class Interrupts(Case):
         finally:
             signal.signal(signal.SIGALRM, old)
 
+    def test_other_threads_raise_nothing(self):
+        """What a handler has raised is the main thread's, however busy the others are with calls."""
+        class Alarm(Exception):
+            pass
+
+        def handler(*_):
+            raise Alarm
+
+        failures, done = [], []
+
+        def call():
+            while not done:
+                try:
+                    self.worker_end.available("c")
+                    self.worker_end.try_receive("c")
+                    self.worker_end.receive("c", timeout=0)
+                except TimeoutError:
+                    pass
+                except BaseException as error:
+                    failures.append(error)
+
+        def wait():
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            self.host_end.receive()
+
+        old = signal.signal(signal.SIGALRM, handler)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        threads = [threading.Thread(target=call) for _ in range(3)]
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in range(100):
+                self.assertRaises(Alarm, wait)
+        finally:
+            sys.setswitchinterval(interval)
+            signal.signal(signal.SIGALRM, old)
+            done.append(True)
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+
     def test_other_threads_run(self):
         """A blocking call does not hold the GIL."""
         counted = []

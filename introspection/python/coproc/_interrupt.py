@@ -47,8 +47,11 @@ def install():
 
 
 def pop():
-    """What a handler has raised, or None."""
-    if raised:
-        return raised.pop()
+    """What a handler has raised in a wait of this thread, or None."""
+    if threading.get_ident() != _MAIN_THREAD:
+        return None
     theirs = sys.modules.get(_THEIRS)
-    return theirs.raised.pop() if theirs is not None and theirs.raised else None
+    for waiting in (raised, theirs.raised if theirs is not None else ()):
+        if waiting:
+            return waiting.pop()
+    return None
