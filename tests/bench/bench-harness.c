@@ -380,6 +380,8 @@ run (void)
     end_process (other);
   if (busy > 0)
     end_process (busy);
+  if (peer->finish != NULL)
+    peer->finish ();
   _exit (0);
 }
 

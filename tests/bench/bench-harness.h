@@ -29,6 +29,8 @@ typedef struct
 
   /* Optional: makes what both sides have to know for messages of @size, before there are two. */
   void (*prepare) (size_t size);
+  /* Optional: undoes that, when the other side is gone. */
+  void (*finish) (void);
   /* An end, made where it is used. */
   void *(*open) (bool host);
   /* @data is the caller's again when it returns. What is held back is sent before receive() waits. */

@@ -13,7 +13,8 @@ PEERS = {
     "libcoproc-in-place": "libcoproc, filled in place",
     "libcoproc-pipes": "libcoproc, over pipes",
     "libcoproc-thread": "libcoproc, a thread",
-    "iceoryx": "iceoryx",
+    "iceoryx": "iceoryx, copied in",
+    "iceoryx-in-place": "iceoryx, filled in place",
     "boost": "Boost message_queue",
     "libzmq": "libzmq",
     "nng": "nng",
@@ -31,9 +32,10 @@ PEERS = {
     "ring-spinning": "bare ring, spinning *",
 }
 # A thread is measured beside threads.
-RIVALS = {peer: OWN for peer in PEERS if not peer.startswith(OWN)} | {"gasyncqueue": "libcoproc-thread"}
-SHORT = ["libcoproc", "libcoproc-in-place", "boost", "libzmq", "nng", "gdbus", "giochannel", "mqueue", "python-bytes",
-         "node-advanced", "pipe", "ring-spinning"]
+RIVALS = {peer: OWN for peer in PEERS if not peer.startswith(OWN)} | {
+    "gasyncqueue": "libcoproc-thread", "iceoryx-in-place": "libcoproc-in-place"}
+SHORT = ["libcoproc", "libcoproc-in-place", "iceoryx", "boost", "libzmq", "nng", "gdbus", "giochannel", "mqueue",
+         "python-bytes", "node-advanced", "pipe", "ring-spinning"]
 
 
 def rate_column(name):
@@ -65,8 +67,9 @@ def make_tables(results):
         "rates": make_table(["one way", *titles, "64 in flight"], make_rows(results, PEERS, RIVALS, rates)),
         "cpu": make_table(["CPU a message", "64 B round trip, one core", "64 B round trip", "64 B one way",
                            "64 KiB one way", "1 MiB one way", "64 in flight"], make_rows(results, PEERS, RIVALS, cpu)),
-        "messages-short": make_table(["one core each", "64 B there and back", "1 MiB there and back", "64 B one way", "1 MiB one way",
-                                      "64 requests in flight"], make_rows(results, shown, RIVALS, short)),
+        "messages-short": make_table(["one core each", "64 B there and back", "1 MiB there and back", "64 B one way",
+                                      "1 MiB one way", "64 requests in flight"],
+                                     make_rows(results, shown, RIVALS, short)),
     }
     idle = results.get(OWN, "idle")
     notes = ""

@@ -20,6 +20,7 @@ LINES = {
     "libcoproc": "#d62728",
     "libcoproc-in-place": "#ff7f0e",
     "libcoproc-pipes": "#e377c2",
+    "iceoryx": "#393b79",
     "boost": "#1f77b4",
     "libzmq": "#2ca02c",
     "nng": "#17becf",

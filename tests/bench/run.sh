@@ -15,6 +15,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 read_options "$@"
 install_peers g++ libboost-dev libzmq3-dev libnng-dev nodejs gnuplot-nox
+install_peers iceoryx libiceoryx-binding-c-dev libiceoryx-posh-dev libiceoryx-hoofs-dev
 build_bench
 seconds=$(echo "$scale" | awk '{ print $1 / 5 }')
 
@@ -55,6 +56,7 @@ while [ "$round" -le "$rounds" ]; do
   measure_program libzmq zmq libzmq3-dev
   measure_program nng nng libnng-dev
   measure_program boost boost "libboost-dev and g++"
+  measure_program iceoryx iceoryx libiceoryx-binding-c-dev
   measure python python3 "$peers/peer-multiprocessing.py" --seconds "$seconds"
   if command -v node >/dev/null; then
     measure node node "$peers/peer-node.js" --seconds "$seconds"
