@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,23 +110,22 @@ kill_marked (int proc_fd, const char *name, const char *mark, gsize length)
   return kill (pid, SIGKILL) == 0;
 }
 
-/* Returns: how many processes were killed */
+/* Looks at one process at a time, lowest number first: one that is gone when its turn comes has started what it has
+ * started before, which has a higher number and is met later. Returns: how many processes were killed */
 static guint
 kill_all_once (int proc_fd, const char *mark, gsize length)
 {
-  _Alignas (Entry) char buffer[16384];
+  _Alignas (Entry) char buffer[sizeof (Entry) + NAME_MAX + 1];
+  const Entry *entry = (gconstpointer) buffer;
   guint n_killed = 0;
-  long n;
 
-  while ((n = syscall (SYS_getdents64, proc_fd, buffer, sizeof buffer)) > 0)
-    for (long at = 0; at < n;)
-      {
-        const Entry *entry = (gconstpointer) (buffer + at);
-
-        if (g_ascii_isdigit (entry->name[0]))
-          n_killed += kill_marked (proc_fd, entry->name, mark, length);
-        at += entry->length;
-      }
+  while (syscall (SYS_getdents64, proc_fd, buffer, sizeof buffer) > 0)
+    {
+      if (g_ascii_isdigit (entry->name[0]))
+        n_killed += kill_marked (proc_fd, entry->name, mark, length);
+      if (lseek (proc_fd, entry->offset, SEEK_SET) < 0)
+        break;
+    }
 
   return n_killed;
 }
