@@ -94,9 +94,13 @@ GBytes *
 coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer)
 {
   const gsize size = (gsize) buffer->len;
+  gint64 send_timeout;
   GBytes *bytes;
 
   if (messenger == NULL || size < COPROC_NATIVE_LARGE)
+    return NULL;
+  g_object_get (messenger, "send-timeout", &send_timeout, NULL);
+  if (send_timeout == 0) /* nothing is to be waited for, not even memory */
     return NULL;
   Py_BEGIN_ALLOW_THREADS
   bytes = coproc_messenger_alloc_bytes (messenger, size, NULL);
