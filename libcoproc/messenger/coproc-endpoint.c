@@ -203,7 +203,7 @@ coproc_endpoint_wake_locked (CoprocEndpoint *self)
       g_atomic_int_set (&self->woken, TRUE);
       coproc_wakeup_signal (&self->wakeup);
       if (self->transport->ops->wake != NULL)
-        self->transport->ops->wake (self->transport);
+        self->transport->ops->wake (self->transport, &self->woken);
     }
 }
 

@@ -82,11 +82,11 @@ gboolean coproc_ring_reader_take_sleeper (CoprocRingReader *self);
 gboolean coproc_ring_reader_sleep    (CoprocRingReader *self);
 /* The opposite. Returns: whether the writer has seen it, and has rung the bell or will do so. */
 gboolean coproc_ring_reader_wake     (CoprocRingReader *self);
-/* Waits until the writer has written, or coproc_ring_reader_interrupt() was called, after *@stop was set, or the monotonic
- * @deadline (µs, -1: none) has come; or for less. One thread at a time. Returns: 0; EINTR: a signal has come; ENOSYS:
- * this system has no such wait */
+/* Waits until the writer has written, *@stop is not 0, or the monotonic @deadline (µs, -1: none) has come; or for less.
+ * One thread at a time. Returns: 0; EINTR: a signal has come; ENOSYS: this system has no such wait */
 int      coproc_ring_reader_wait     (CoprocRingReader *self, const int *stop, gint64 deadline);
-void     coproc_ring_reader_interrupt (CoprocRingReader *self);
+/* Ends such a wait, whatever the writer does, when *@stop has been set. */
+void     coproc_ring_reader_interrupt (const int *stop);
 /* Any thread. */
 gboolean coproc_ring_reader_is_empty (CoprocRingReader *self);
 

@@ -402,9 +402,9 @@ coproc_ring_transport_wait (CoprocTransportLink *link, const int *woken, int wak
 }
 
 static void
-coproc_ring_transport_wake (CoprocTransportLink *link)
+coproc_ring_transport_wake (CoprocTransportLink *link, const int *woken)
 {
-  coproc_ring_reader_interrupt (&((CoprocRingTransport *) link)->in);
+  coproc_ring_reader_interrupt (woken);
 }
 
 static gboolean

@@ -211,7 +211,8 @@ coproc_ring_reader_wake (CoprocRingReader *self)
   return (atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_HEARS_BELL) & COPROC_RING_HEARS_BELL) == 0;
 }
 
-/* If the word is another one by the time that the kernel looks at it, there is no need to wait. */
+/* If either word is another one by the time that the kernel looks at them, there is no need to wait. The writer may do
+ * with the shared one what it likes: that this side wants to stop is told by a word of its own. */
 int
 coproc_ring_reader_wait (CoprocRingReader *self, const int *stop, gint64 deadline)
 {
@@ -220,11 +221,14 @@ coproc_ring_reader_wait (CoprocRingReader *self, const int *stop, gint64 deadlin
 #if HAVE_FUTEX
   const struct timespec until = { deadline / G_USEC_PER_SEC, deadline % G_USEC_PER_SEC * 1000 };
   const guint32 sleeps = atomic_fetch_or (&self->control->reader_sleeps, COPROC_RING_WAITS) | COPROC_RING_WAITS;
+  struct futex_waitv words[] = {
+    { .uaddr = (guintptr) &self->control->reader_sleeps, .val = sleeps, .flags = FUTEX_32 },
+    { .uaddr = (guintptr) stop, .val = 0, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+  };
 
   result = 0;
-  if (g_atomic_int_get (stop) == 0 && is_empty_at_last (self)
-      && syscall (SYS_futex, &self->control->reader_sleeps, FUTEX_WAIT_BITSET, sleeps, deadline < 0 ? NULL : &until,
-                  NULL, FUTEX_BITSET_MATCH_ANY) != 0
+  if (is_empty_at_last (self)
+      && syscall (SYS_futex_waitv, words, G_N_ELEMENTS (words), 0, deadline < 0 ? NULL : &until, CLOCK_MONOTONIC) < 0
       && errno != EAGAIN && errno != ETIMEDOUT)
     result = errno == EINTR ? EINTR : ENOSYS;
   atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_WAITS);
@@ -233,10 +237,11 @@ coproc_ring_reader_wait (CoprocRingReader *self, const int *stop, gint64 deadlin
 }
 
 void
-coproc_ring_reader_interrupt (CoprocRingReader *self)
+coproc_ring_reader_interrupt (const int *stop)
 {
-  if ((atomic_fetch_and (&self->control->reader_sleeps, ~COPROC_RING_WAITS) & COPROC_RING_WAITS) != 0)
-    wake_waiter (self->control);
+#if HAVE_FUTEX
+  syscall (SYS_futex, stop, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+#endif
 }
 
 gboolean

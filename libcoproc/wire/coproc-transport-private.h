@@ -93,7 +93,8 @@ typedef struct
                                         int                   wake_fd,
                                         gint64                deadline);
   /* (nullable) */
-  void                (*wake)          (CoprocTransportLink  *self);
+  void                (*wake)          (CoprocTransportLink  *self,
+                                        const int            *woken);
   /* For who looks again and again: FALSE: receive() would find nothing now. Cheaper than that, and no more. */
   gboolean            (*has_input)     (CoprocTransportLink  *self);
   /* (nullable: it always does) From now on the input fd becomes readable when there is something to receive, or

@@ -251,7 +251,7 @@ test_wait (void)
   waiting.ready = FALSE;
   thread = start_waiting (&waiting);
   g_atomic_int_set (&waiting.stop, TRUE);
-  coproc_ring_reader_interrupt (&waiting.ring.reader);
+  coproc_ring_reader_interrupt (&waiting.stop);
   g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, 0);
 
   sigaction (SIGUSR1, &action, NULL);
@@ -265,6 +265,26 @@ test_wait (void)
     }
   g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==, EINTR);
   ring_close (&waiting.ring);
+}
+
+/* A writer that clears the reader's mark, or puts it there, keeps nobody from being interrupted. */
+static void
+test_a20_wait (void)
+{
+  for (guint32 mark = 0; mark <= 4; mark++)
+    {
+      Waiting waiting = { .stop = FALSE };
+      GThread *thread;
+
+      ring_open (&waiting.ring);
+      thread = start_waiting (&waiting);
+      atomic_store (&waiting.ring.control->reader_sleeps, mark);
+      g_atomic_int_set (&waiting.stop, TRUE);
+      atomic_store (&waiting.ring.control->reader_sleeps, COPROC_RING_WAITS);
+      coproc_ring_reader_interrupt (&waiting.stop);
+      g_thread_join (thread);
+      ring_close (&waiting.ring);
+    }
 }
 
 /* --- two threads, each of which sleeps when it can do nothing --- */
@@ -421,6 +441,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/ring/wait", test_wait);
   g_test_add_func ("/coproc/ring/threads", test_threads);
   g_test_add_func ("/coproc/ring/A20/indices", test_a20_indices);
+  g_test_add_func ("/coproc/ring/A20/wait", test_a20_wait);
   g_test_add_func ("/coproc/ring/A20/own-index", test_a20_own_index);
 
   return g_test_run ();
