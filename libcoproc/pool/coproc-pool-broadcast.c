@@ -9,7 +9,11 @@
 #include "coproc-error.h"
 
 void
-coproc_pool_broadcast_post_locked (CoprocPoolCore *core, CoprocPoolJob *job, GVariant *payload)
+coproc_pool_broadcast_post_locked (CoprocPoolCore *core,
+                                   CoprocPoolJob *job,
+                                   const GVariantType *type,
+                                   GBytes *bytes,
+                                   gboolean trusted)
 {
   for (guint i = 0; i < core->drivers->len; i++)
     {
@@ -19,7 +23,7 @@ coproc_pool_broadcast_post_locked (CoprocPoolCore *core, CoprocPoolJob *job, GVa
 
       if (driver->retiring)
         continue;
-      input = g_variant_ref (payload);
+      input = g_variant_ref_sink (g_variant_new_from_bytes (type, bytes, trusted));
       parcel = coproc_parcel_new (job, job->base++, &input, 1);
       g_queue_push_tail_link (&driver->pinned, &parcel->link);
       job->n_out++;

@@ -309,8 +309,9 @@ void            coproc_pool_driver_wake_locked (CoprocPoolDriver *self);
 
 /* --- coproc-pool-broadcast.c: one message for each worker. All (lock) --- */
 
-/* Gives @payload to all workers that are there or being started. */
-void            coproc_pool_broadcast_post_locked (CoprocPoolCore *core, CoprocPoolJob *job, GVariant *payload);
+/* Gives the same payload to all workers that are there or being started, each as a GVariant of its own: they may be
+ * threads, and GLib notes in a GVariant what was read of it. */
+void            coproc_pool_broadcast_post_locked (CoprocPoolCore *core, CoprocPoolJob *job, const GVariantType *type, GBytes *bytes, gboolean trusted);
 /* The job is over: @driver has no more of it to send. */
 void            coproc_pool_broadcast_withdraw_locked (CoprocPoolDriver *driver, CoprocPoolJob *job);
 /* @driver has no worker any more, and will have none. */

@@ -414,20 +414,24 @@ CoprocMapOperation *
 coproc_worker_pool_broadcast (CoprocWorkerPool *self, GVariant *payload)
 {
   g_autoptr (GVariant) owned = NULL;
+  g_autoptr (GBytes) bytes = NULL;
   CoprocPoolCore *core;
   CoprocPoolJob *job;
+  gboolean trusted;
   GError *error = NULL;
 
   g_return_val_if_fail (COPROC_IS_WORKER_POOL (self), NULL);
   g_return_val_if_fail (payload != NULL, NULL);
 
   owned = g_variant_ref_sink (payload);
+  bytes = g_variant_get_data_as_bytes (owned);
+  trusted = g_variant_is_normal_form (owned);
   core = self->core;
   job = coproc_pool_job_new (core, FALSE, FALSE, -INFINITY, 0);
   job->kind = COPROC_JOB_BROADCAST;
   g_mutex_lock (&core->lock);
   if (coproc_pool_core_check_locked (core, &error))
-    coproc_pool_broadcast_post_locked (core, job, owned);
+    coproc_pool_broadcast_post_locked (core, job, g_variant_get_type (owned), bytes, trusted);
   else
     coproc_pool_job_fail_locked (job, error);
   g_mutex_unlock (&core->lock);
