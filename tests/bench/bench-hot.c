@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coproc-test.h"
+
 #define HOT_SIZE 64    /* bytes of a payload */
 #define HOT_BATCH 64   /* messages of a round: few, so that the background thread does not step in meanwhile */
 
@@ -330,7 +332,6 @@ int
 main (int argc, char **argv)
 {
   const Operation *operation = NULL;
-  GError *error = NULL;
   Hot hot = { 0 };
 
   if (argc == 2 && strcmp (argv[1], "--about") == 0)
@@ -353,7 +354,7 @@ main (int argc, char **argv)
       return 2;
     }
 
-  check (coproc_messenger_new_pair (COPROC_TYPE_PRIORITY_MESSENGER, &hot.near, &hot.far, &error), error);
+  coproc_test_new_pair (COPROC_TYPE_PRIORITY_MESSENGER, &hot.near, &hot.far);
   g_object_set (hot.near, "spin-time", 0, NULL); /* it goes by the clock */
   hot.payload = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (HOT_SIZE),
                                                              HOT_SIZE, TRUE, NULL, NULL));
