@@ -5,7 +5,7 @@
 # What run.sh, pool.sh and python.sh share; they read this.
 
 source=$(cd "$(dirname "$0")/../.." && pwd)
-build=${TMPDIR:-/tmp}/coproc-bench-$(id -u)
+build=$source/build/bench
 rounds=5
 scale=1
 json=
@@ -54,7 +54,7 @@ build_bench () {
   else
     meson setup --reconfigure "$build" "$source" >&2 # libraries may have come
   fi
-  meson compile -C "$build" >&2
+  meson compile -C "$build" bench >&2
   bench=$build/tests/bench
   results=$(mktemp)
   trap 'rm -f "$results"' EXIT

@@ -52,6 +52,7 @@ run_daemon (const char *config, int out)
 {
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   dup2 (out, STDOUT_FILENO);
+  dup2 (out, STDERR_FILENO); /* what it reserves */
   execlp ("iox-roudi", "iox-roudi", "-m", "off", "-l", "off", "-c", config, NULL);
   _exit (127);
 }
