@@ -29,11 +29,10 @@ while [ $# -gt 0 ]; do
 done
 
 sh "$source/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3-gi gjs \
-  gobject-introspection libgirepository1.0-dev >&2 || :
+  gobject-introspection libgirepository1.0-dev python3-dev python-gi-dev >&2 || :
 # With bindings, for the workers in Python and JavaScript.
 if [ ! -f "$build/build.ninja" ]; then
   meson setup "$build" "$source" --buildtype=release -Dvapi=disabled -Ddocs=disabled -Dexamples=false >&2
 fi
 meson compile -C "$build" >&2
-# The environment of the build has the overrides, and the tests' workers want to be told.
-COPROC_TEST_OVERRIDE=1 meson devenv -C "$build" tests/bench/bench-start "$rounds"
+meson devenv -C "$build" tests/bench/bench-start "$rounds"
