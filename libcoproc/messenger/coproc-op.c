@@ -10,6 +10,7 @@
 #include "messenger/coproc-op-private.h"
 
 #include "coproc-error.h"
+#include "coproc-source-private.h"
 
 /* --- delivery: in the caller's context --- */
 
@@ -263,14 +264,6 @@ time_out (CoprocOp *op)
 
 /* --- the source --- */
 
-static gboolean
-source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs source_funcs = { .dispatch = source_dispatch };
-
 /* Done, or out of time. */
 static gboolean
 source_ready (gpointer user_data)
@@ -332,9 +325,7 @@ coproc_op_new (CoprocEndpoint       *endpoint,
       if (g_cancellable_is_cancelled (cancellable))
         g_source_set_ready_time (op->cancel_source, 0);
     }
-  op->source = g_source_new (&source_funcs, sizeof (GSource));
-  g_source_set_static_name (op->source, "coproc operation");
-  g_source_set_callback (op->source, source_ready, op, source_released);
+  op->source = coproc_source_new ("coproc operation", source_ready, op, source_released);
   /* a callback may iterate the context, and wait for another operation there */
   g_source_set_can_recurse (op->source, TRUE);
   if (timeout_us >= 0)

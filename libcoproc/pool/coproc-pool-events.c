@@ -6,6 +6,8 @@
  */
 #include "pool/coproc-worker-pool-private.h"
 
+#include "coproc-source-private.h"
+
 #define MAX_EXITS 1024     /* ends that are not told yet; where the context does not run the oldest are forgotten */
 
 typedef struct
@@ -113,14 +115,6 @@ on_events (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-events_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs events_source_funcs = { .dispatch = events_source_dispatch };
-
 CoprocPoolEvents *
 coproc_pool_events_new (GObject *pool)
 {
@@ -131,10 +125,8 @@ coproc_pool_events_new (GObject *pool)
   g_weak_ref_init (&self->pool, pool);
   self->context = g_main_context_ref_thread_default ();
   self->progress = coproc_pool_progress_new (pool, tell_progress);
-  self->source = g_source_new (&events_source_funcs, sizeof (GSource));
-  g_source_set_static_name (self->source, "coproc pool events");
-  g_source_set_callback (self->source, on_events, coproc_pool_events_ref (self),
-                         (GDestroyNotify) coproc_pool_events_unref);
+  self->source = coproc_source_new ("coproc pool events", on_events, coproc_pool_events_ref (self),
+                                    (GDestroyNotify) coproc_pool_events_unref);
   g_source_attach (self->source, self->context);
   return self;
 }

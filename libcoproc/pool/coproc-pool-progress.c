@@ -5,6 +5,8 @@
  */
 #include "pool/coproc-pool-private.h"
 
+#include "coproc-source-private.h"
+
 #define INTERVAL (G_USEC_PER_SEC / 10)
 
 struct _CoprocPoolProgress
@@ -35,14 +37,6 @@ on_time (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-progress_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs progress_source_funcs = { .dispatch = progress_source_dispatch };
-
 CoprocPoolProgress *
 coproc_pool_progress_new (gpointer object, CoprocPoolProgressFunc tell)
 {
@@ -54,10 +48,8 @@ coproc_pool_progress_new (gpointer object, CoprocPoolProgressFunc tell)
   g_weak_ref_init (&self->object, object);
   self->tell = tell;
   self->told_at = -INTERVAL;
-  self->source = g_source_new (&progress_source_funcs, sizeof (GSource));
-  g_source_set_static_name (self->source, "coproc pool progress");
-  g_source_set_callback (self->source, on_time, coproc_pool_progress_ref (self),
-                         (GDestroyNotify) coproc_pool_progress_unref);
+  self->source = coproc_source_new ("coproc pool progress", on_time, coproc_pool_progress_ref (self),
+                                    (GDestroyNotify) coproc_pool_progress_unref);
   g_source_attach (self->source, context);
   return self;
 }

@@ -9,6 +9,7 @@
 
 #include "coproc-error.h"
 
+#include "coproc-source-private.h"
 struct _CoprocPoolWait
 {
   CoprocPoolJob *job;      /* (owned) */
@@ -110,14 +111,6 @@ wait_free (gpointer data)
   g_free (self);
 }
 
-static gboolean
-wait_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs wait_source_funcs = { .dispatch = wait_source_dispatch };
-
 static void
 add_cancellable (GSource *source, GCancellable *cancellable)
 {
@@ -130,10 +123,10 @@ add_cancellable (GSource *source, GCancellable *cancellable)
 void
 coproc_pool_wait_begin (CoprocPoolJob *job, GTask *task, gint64 timeout_us, gboolean owns)
 {
-  g_autoptr (GSource) source = g_source_new (&wait_source_funcs, sizeof (GSource));
   g_autoptr (GMainContext) context = g_main_context_ref (g_task_get_context (task));
   g_autoptr (GCancellable) cancellable = NULL;
   CoprocPoolWait *self = g_new0 (CoprocPoolWait, 1);
+  g_autoptr (GSource) source = coproc_source_new ("coproc pool wait", on_ready, self, wait_free);
 
   g_set_object (&cancellable, g_task_get_cancellable (task));
   if (cancellable != NULL)
@@ -144,9 +137,7 @@ coproc_pool_wait_begin (CoprocPoolJob *job, GTask *task, gint64 timeout_us, gboo
   self->deadline = timeout_us < 0 ? -1 : g_get_monotonic_time () + MIN (timeout_us, G_MAXINT64 / 4);
   self->source = source;
   self->link.data = self;
-  g_source_set_static_name (source, "coproc pool wait");
   g_source_set_priority (source, g_task_get_priority (task));
-  g_source_set_callback (source, on_ready, self, wait_free);
   g_source_set_ready_time (source, self->deadline);
 
   g_mutex_lock (&job->core->lock);

@@ -7,6 +7,7 @@
 
 #include "coproc-error.h"
 #include "coproc-interrupt-private.h"
+#include "coproc-source-private.h"
 
 /* A task that waits. Everything but `done_source`'s being made ready happens in the task's context,
  * so that no callback can run in the background thread, and none before the call has returned. */
@@ -169,19 +170,10 @@ on_wait_cancelled (GCancellable *cancellable, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-done_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs done_source_funcs = { .dispatch = done_source_dispatch };
-
+/* @source: (transfer full) */
 static GSource *
-add_source (GSource *source, GTask *task, GSourceFunc callback, gpointer user_data)
+add_source (GSource *source, GTask *task)
 {
-  g_source_set_static_name (source, "coproc worker wait");
-  g_source_set_callback (source, callback, user_data, NULL);
   g_source_set_priority (source, g_task_get_priority (task));
   g_source_attach (source, g_task_get_context (task));
 
@@ -196,15 +188,18 @@ coproc_worker_run_wait_task (CoprocWorkerRun *self, gint64 deadline, GTask *task
 
   wait->run = coproc_worker_run_ref (self);
   wait->task = task;
-  wait->done_source
-      = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task, on_done, wait);
+  wait->done_source = add_source (coproc_source_new ("coproc worker wait", on_done, wait, NULL), task);
   if (cancellable != NULL)
-    wait->cancel_source = add_source (g_cancellable_source_new (cancellable), task,
-                                      G_SOURCE_FUNC (on_wait_cancelled), wait);
+    {
+      GSource *source = g_cancellable_source_new (cancellable);
+
+      g_source_set_static_name (source, "coproc worker wait");
+      g_source_set_callback (source, G_SOURCE_FUNC (on_wait_cancelled), wait, NULL);
+      wait->cancel_source = add_source (source, task);
+    }
   if (deadline >= 0)
     {
-      wait->deadline_source = add_source (g_source_new (&done_source_funcs, sizeof (GSource)), task,
-                                          on_done, wait);
+      wait->deadline_source = add_source (coproc_source_new ("coproc worker wait", on_done, wait, NULL), task);
       g_source_set_ready_time (wait->deadline_source, deadline);
     }
 
