@@ -369,13 +369,12 @@ handle_cancel (CoprocEndpoint *self, const CoprocFrame *frame, CoprocAftermath *
   if (channel == NULL)
     return FALSE;
   g_mutex_lock (&self->lock);
-  invocation = find_invocation_locked (channel, frame->reply_serial);
   if (frame->reply_serial == 0)
     {
       coproc_endpoint_give_back_locked (self, channel);
-      after->given_back = TRUE;
+      after->refuses = TRUE;
     }
-  else if (invocation != NULL)
+  else if ((invocation = find_invocation_locked (channel, frame->reply_serial)) != NULL)
     {
       if (invocation->cancellable == NULL)
         invocation->cancellable = g_cancellable_new ();
@@ -462,7 +461,7 @@ coproc_endpoint_settle_aftermath (CoprocEndpoint *self, CoprocAftermath *after)
     coproc_endpoint_send_control (self, &ack, NULL);
   if (after->pinged)
     coproc_endpoint_beat (self, COPROC_FRAME_PONG);
-  if (after->given_back)
+  if (after->refuses)
     coproc_endpoint_send_refusals (self);
   if (after->cancelled == NULL)
     return;

@@ -485,7 +485,7 @@ typedef struct
   guint n_acks;            /* settings of the peer to acknowledge */
   gboolean pinged;         /* the peer asks whether this side lives */
   gboolean greeted;        /* the peer has said what it shares */
-  gboolean given_back;     /* requests are to be answered with NOT_STARTED */
+  gboolean refuses;        /* requests that were not begun are to be answered with NOT_STARTED */
   GPtrArray *cancelled;    /* (nullable) (owned) cancellables to cancel */
 } CoprocAftermath;
 

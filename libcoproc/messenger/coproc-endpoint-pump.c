@@ -27,7 +27,6 @@ typedef struct
   gsize budget;            /* bytes that may still be read */
   gboolean emptied;        /* the link has nothing more for now */
   gboolean ended;
-  gboolean refuses;        /* an asynchronous receive has met a request that was cancelled */
   CoprocEnd end;
   GError *error;           /* (nullable) (owned) why it ended */
   CoprocAftermath after;
@@ -177,7 +176,7 @@ batch_hand_over (CoprocEndpoint *self, Batch *batch)
     }
   batch->n = 0;
   queue_chain (self, batch);
-  batch->refuses |= self->refused.length > 0;
+  batch->after.refuses |= self->refused.length > 0; /* an asynchronous receive has met a request that was cancelled */
   coproc_endpoint_wake_locked (self);
   g_mutex_unlock (&self->lock);
 }
@@ -337,7 +336,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   batch.n = batch.n_chained = 0;
   batch.chained = NULL;
   batch.chain = (CoprocChain) { NULL };
-  batch.ended = batch.emptied = batch.refuses = FALSE;
+  batch.ended = batch.emptied = FALSE;
   batch.budget = mode == COPROC_PUMP_ALL ? COPROC_RECEIVE_ALL : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;
   batch.n_frames = 0;
@@ -359,8 +358,6 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   if (batch.n_frames > 0)
     coproc_endpoint_note_arrival (self);
   coproc_endpoint_settle_aftermath (self, &batch.after);
-  if (batch.refuses)
-    coproc_endpoint_send_refusals (self);
   if (ended)
     coproc_endpoint_stream_ended (self, end_func,
                                   batch.end == COPROC_END_BROKEN ? batch.error : NULL);
