@@ -100,6 +100,13 @@ ring_bell (CoprocRingTransport *self, GError **error)
   return status == G_IO_STATUS_AGAIN ? G_IO_STATUS_NORMAL : status;
 }
 
+/* After a write. */
+static GIOStatus
+wake_reader (CoprocRingTransport *self, GError **error)
+{
+  return coproc_ring_writer_take_sleeper (&self->out) ? ring_bell (self, error) : G_IO_STATUS_NORMAL;
+}
+
 static GIOStatus
 write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n_written, GError **error)
 {
@@ -136,7 +143,7 @@ write_bytes (CoprocPipeTransport *pipe, gconstpointer data, gsize size, gsize *n
   if (G_UNLIKELY (n < 0))
     return set_broken (error);
   *n_written = (gsize) n;
-  return coproc_ring_writer_take_sleeper (&self->out) ? ring_bell (self, error) : G_IO_STATUS_NORMAL;
+  return wake_reader (self, error);
 }
 
 static guint8 *
@@ -156,7 +163,7 @@ coproc_ring_transport_flush (CoprocTransportLink *link, GError **error)
 
   /* what is in the outbox comes behind what was reserved */
   if (self->pipe.out != NULL && coproc_ring_writer_publish (&self->out)
-      && coproc_ring_writer_take_sleeper (&self->out) && ring_bell (self, error) != G_IO_STATUS_NORMAL)
+      && wake_reader (self, error) != G_IO_STATUS_NORMAL)
     return COPROC_FLUSH_FAILED;
   return coproc_pipe_transport_flush (link, error);
 }
