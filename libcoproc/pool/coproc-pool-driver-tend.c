@@ -94,38 +94,28 @@ coproc_pool_driver_help_locked (CoprocPoolDriver *self, gint64 now)
   return next;
 }
 
-/* Asks the worker for all that it has not begun, if it should. */
-static void
-ask_back (CoprocPoolDriver *self, gint64 now)
+/* Takes it that the worker is asked for all that it has not begun, if it should be. (lock) Returns: (nullable) (transfer
+ * full): the channels on which */
+static GPtrArray *
+ask_back_locked (CoprocPoolDriver *self, gint64 now)
 {
-  CoprocPoolCore *core = self->core;
-  g_autoptr (GPtrArray) channels = NULL;
-  gint64 when = -1, begin = now;
+  const gint64 when = self->core->idle.length > 0 ? get_help_time_locked (self) : -1;
+  GPtrArray *channels;
 
-  g_mutex_lock (&core->lock);
-  if (core->idle.length > 0)
-    when = get_help_time_locked (self);
-  if (when >= 0 && when <= now)
+  if (when < 0 || when > now)
+    return NULL;
+  channels = g_ptr_array_new ();
+  for (GList *link = self->line.head; link != NULL; link = link->next)
     {
-      begin = get_begin_locked (self);
-      channels = g_ptr_array_new ();
-      for (GList *link = self->line.head; link != NULL; link = link->next)
-        {
-          CoprocParcel *parcel = link->data;
+      CoprocParcel *parcel = link->data;
 
-          parcel->asked_back = TRUE;
-          if (!g_ptr_array_find_with_equal_func (channels, parcel->call.channel, str_equal0, NULL))
-            g_ptr_array_add (channels, (gpointer) parcel->call.channel);
-        }
+      parcel->asked_back = TRUE;
+      if (!g_ptr_array_find_with_equal_func (channels, parcel->call.channel, str_equal0, NULL))
+        g_ptr_array_add (channels, (gpointer) parcel->call.channel);
     }
-  g_mutex_unlock (&core->lock);
-  if (channels == NULL)
-    return;
-
   self->asks_back = TRUE;
-  coproc_pace_note (&self->pace, now - begin, 1, 1); /* it takes that long at least */
-  for (guint i = 0; i < channels->len; i++)
-    coproc_call_set_ask_back (self->set, g_ptr_array_index (channels, i));
+  coproc_pace_note (&self->pace, now - get_begin_locked (self), 1, 1); /* it takes that long at least */
+  return channels;
 }
 
 /* --- what is not wanted --- */
@@ -168,14 +158,18 @@ gboolean
 coproc_pool_driver_tend (CoprocPoolDriver *self, gint64 *deadline)
 {
   const gint64 now = g_get_monotonic_time ();
+  g_autoptr (GPtrArray) channels = NULL;
   gboolean any_dropped;
   gint64 kill_at;
 
   g_mutex_lock (&self->core->lock);
   *deadline = coproc_earlier (*deadline, check_time_locked (self, now));
+  channels = ask_back_locked (self, now);
   any_dropped = self->any_dropped;
   g_mutex_unlock (&self->core->lock);
-  ask_back (self, now);
+
+  for (guint i = 0; channels != NULL && i < channels->len; i++)
+    coproc_call_set_ask_back (self->set, g_ptr_array_index (channels, i));
   if (!any_dropped)
     return TRUE;
 
