@@ -8,18 +8,11 @@
 # Environment: COPROC_BUILD: where to build, default build/. COPROC_SEEDS: the seeds, default 1 to 10.
 set -eu
 
-source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-build=${COPROC_BUILD:-$source_dir/build}
+. "$(dirname "$0")/common"
 seeds=${COPROC_SEEDS:-$(seq 1 10)}
-mkdir -p "$build"
-build=$(cd "$build" && pwd)
 
-sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev
-
-if [ ! -f "$build/slow/build.ninja" ]; then
-  meson setup "$build/slow" "$source_dir" -Dexamples=false -Dintrospection=disabled
-fi
-meson compile -C "$build/slow"
+install
+build_in slow -Dintrospection=disabled
 
 status=0
 for seed in $seeds; do

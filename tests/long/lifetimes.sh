@@ -9,16 +9,9 @@
 # Environment: COPROC_BUILD: where to build, default build/.
 set -eu
 
-source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-build=${COPROC_BUILD:-$source_dir/build}
-
-sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev python3-gi gjs \
-  python3-dev python-gi-dev gobject-introspection libgirepository1.0-dev
-
-if [ ! -f "$build/lifetimes/build.ninja" ]; then
-  meson setup "$build/lifetimes" "$source_dir" -Dexamples=false -Ddocs=disabled -Dvapi=disabled
-fi
-meson compile -C "$build/lifetimes"
+. "$(dirname "$0")/common"
+install python3-gi gjs python3-dev python-gi-dev gobject-introspection libgirepository1.0-dev
+build_in lifetimes -Ddocs=disabled -Dvapi=disabled
 COPROC_TEST_N=10000
 export COPROC_TEST_N
 meson test -C "$build/lifetimes" --no-rebuild --print-errorlogs --timeout-multiplier 20 \

@@ -8,18 +8,9 @@
 # Environment: COPROC_BUILD: where to build, default build/.
 set -eu
 
-source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-build=${COPROC_BUILD:-$source_dir/build}
-mkdir -p "$build"
-build=$(cd "$build" && pwd)
-
-sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev valgrind \
-  || echo "Without valgrind that part is skipped."
-
-if [ ! -f "$build/slow/build.ninja" ]; then
-  meson setup "$build/slow" "$source_dir" -Dexamples=false -Dintrospection=disabled
-fi
-meson compile -C "$build/slow"
+. "$(dirname "$0")/common"
+install valgrind || echo "Without valgrind that part is skipped."
+build_in slow -Dintrospection=disabled
 
 meson test -C "$build/slow" --no-rebuild --print-errorlogs --timeout-multiplier 10 \
   --test-args='-m slow -p /coproc/fault-death/B31' fault-death

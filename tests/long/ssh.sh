@@ -7,22 +7,16 @@
 # Environment: COPROC_BUILD: where to build, default build/. COPROC_SSH_PORT: default 22022.
 set -eu
 
-source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-build=${COPROC_BUILD:-$source_dir/build}
+. "$(dirname "$0")/common"
 port=${COPROC_SSH_PORT:-22022}
-mkdir -p "$build"
-build=$(cd "$build" && pwd)
 
-sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev openssh-server openssh-client
+install openssh-server openssh-client
 if [ ! -x /usr/sbin/sshd ]; then
   echo "There is no sshd: skipped"
   exit 0
 fi
 
-if [ ! -f "$build/slow/build.ninja" ]; then
-  meson setup "$build/slow" "$source_dir" -Dexamples=false -Dintrospection=disabled
-fi
-meson compile -C "$build/slow"
+build_in slow -Dintrospection=disabled
 
 dir=$(mktemp -d)
 clean_up () {

@@ -9,10 +9,7 @@
 # Environment: COPROC_BUILD: where to build, default build/.
 set -eu
 
-source_dir=$(cd "$(dirname "$0")/../.." && pwd)
-build=${COPROC_BUILD:-$source_dir/build}
-mkdir -p "$build/glib-tsan"
-build=$(cd "$build" && pwd)
+. "$(dirname "$0")/common"
 glib=$build/glib-tsan
 
 # Fetches Debian's source package of GLib, with lists of its own: the system's may have no deb-src.
@@ -27,8 +24,7 @@ fetch () {
   (cd "$glib/source" && apt-get "$@" source glib2.0)
 }
 
-sh "$source_dir/.ci/install.sh" gcc libc6-dev meson ninja-build pkg-config dpkg-dev libglib2.0-dev \
-  libffi-dev libpcre2-dev zlib1g-dev
+install dpkg-dev libffi-dev libpcre2-dev zlib1g-dev
 
 if [ ! -f "$glib/done" ]; then
   ls -d "$glib"/source/glib2.0-*/ >/dev/null 2>&1 || fetch
@@ -51,11 +47,7 @@ mkdir -p "$reports"
 TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:suppressions=$suppressions:log_path=$reports/report${TSAN_OPTIONS:+:$TSAN_OPTIONS}"
 export TSAN_OPTIONS
 
-if [ ! -f "$build/tsan/build.ninja" ]; then
-  meson setup "$build/tsan" "$source_dir" -Db_sanitize=thread -Db_lundef=false -Dexamples=false \
-    -Dintrospection=disabled
-fi
-meson compile -C "$build/tsan"
+build_in tsan -Db_sanitize=thread -Db_lundef=false -Dintrospection=disabled
 [ $# -gt 0 ] || set -- --suite unit --suite process
 status=0
 meson test -C "$build/tsan" --no-rebuild --print-errorlogs --timeout-multiplier 4 \
