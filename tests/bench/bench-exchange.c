@@ -131,51 +131,52 @@ bench_drain_messages (CoprocMessenger *messenger, const char *channel, long coun
 
 /* --- round trips --- */
 
-double
-ping_pong_host (CoprocMessenger *messenger, long count)
+static double
+ping_pong (CoprocMessenger *messenger, long count, BenchDrain drain)
 {
   double start = bench_now ();
 
   for (long i = 0; i < count; i++)
     {
       bench_send_small (messenger);
-      bench_drain_blocking (messenger, NULL, 1);
+      drain (messenger, NULL, 1);
     }
   return (bench_now () - start) * 1e6 / (double) count;
+}
+
+static void
+pong (CoprocMessenger *messenger, long count, BenchDrain drain)
+{
+  for (long i = 0; i < count; i++)
+    {
+      drain (messenger, NULL, 1);
+      bench_send_small (messenger);
+    }
+}
+
+double
+ping_pong_host (CoprocMessenger *messenger, long count)
+{
+  return ping_pong (messenger, count, bench_drain_blocking);
 }
 
 void
 ping_pong_peer (CoprocMessenger *messenger, long count)
 {
-  for (long i = 0; i < count; i++)
-    {
-      bench_drain_blocking (messenger, NULL, 1);
-      bench_send_small (messenger);
-    }
+  pong (messenger, count, bench_drain_blocking);
 }
 
 /* The same without a GVariant. */
 double
 bytes_ping_pong_host (CoprocMessenger *messenger, long count)
 {
-  double start = bench_now ();
-
-  for (long i = 0; i < count; i++)
-    {
-      bench_send_small (messenger);
-      bench_drain_bytes (messenger, NULL, 1);
-    }
-  return (bench_now () - start) * 1e6 / (double) count;
+  return ping_pong (messenger, count, bench_drain_bytes);
 }
 
 void
 bytes_ping_pong_peer (CoprocMessenger *messenger, long count)
 {
-  for (long i = 0; i < count; i++)
-    {
-      bench_drain_bytes (messenger, NULL, 1);
-      bench_send_small (messenger);
-    }
+  pong (messenger, count, bench_drain_bytes);
 }
 
 /* The same with waits that sleep at once, as a plain read() does. */

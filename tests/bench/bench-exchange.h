@@ -17,6 +17,7 @@ void   bench_check (gboolean ok, GError *error);
 void            bench_touch_payload   (GVariant *payload);
 GVariant       *bench_new_payload     (gsize size); /* an `ay`: (transfer full), not floating */
 void            bench_send_small      (CoprocMessenger *messenger);
+typedef void  (*BenchDrain)           (CoprocMessenger *messenger, const char *channel, long count);
 void            bench_drain_blocking  (CoprocMessenger *messenger, const char *channel, long count);
 void            bench_drain_bytes     (CoprocMessenger *messenger, const char *channel, long count);
 void            bench_drain_available (CoprocMessenger *messenger, const char *channel, long count);
