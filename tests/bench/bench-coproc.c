@@ -13,11 +13,13 @@
 
 #include <spawn.h>
 
+#define NO_PIPE (-1)
+
 typedef struct
 {
   const char *name;
   bool same_core;
-  int pipe_size; /* 0: as the system gives it */
+  int pipe_size; /* 0: as the system gives it; NO_PIPE: for shared memory alone */
   long count;
   double (*host) (CoprocMessenger *messenger, long count);
   void (*peer) (CoprocMessenger *messenger, long count);
@@ -46,9 +48,9 @@ static const Measurement measurements[] = {
   { "large", false, BENCH_LARGE, 1024, large_host, blocking_peer },
   { "large-64-kib", false, BENCH_LARGE, 16384, large_64_kib_host, blocking_peer },
   { "large-16-mib", false, BENCH_LARGE, 64, large_16_mib_host, blocking_peer },
-  { "in-place-64-kib", false, BENCH_LARGE, 65536, in_place_64_kib_host, first_byte_peer },
-  { "in-place-1-mib", false, BENCH_LARGE, 65536, in_place_1_mib_host, first_byte_peer },
-  { "in-place-16-mib", false, BENCH_LARGE, 65536, in_place_16_mib_host, first_byte_peer },
+  { "in-place-64-kib", false, NO_PIPE, 65536, in_place_64_kib_host, first_byte_peer },
+  { "in-place-1-mib", false, NO_PIPE, 65536, in_place_1_mib_host, first_byte_peer },
+  { "in-place-16-mib", false, NO_PIPE, 65536, in_place_16_mib_host, first_byte_peer },
   { "priority-4", false, 0, 4, priority_host, priority_peer },
   { "priority-distinct", false, 0, 1 << 17, priority_host, priority_peer },
 };
@@ -202,7 +204,7 @@ main (int argc, char **argv)
     }
   for (int i = 0; i < (int) G_N_ELEMENTS (measurements); i++)
     {
-      bool wanted = first == argc;
+      bool wanted = first == argc && (measurements[i].pipe_size != NO_PIPE || run_one == run_worker);
 
       for (int j = first; j < argc; j++)
         wanted = wanted || strcmp (argv[j], measurements[i].name) == 0;
