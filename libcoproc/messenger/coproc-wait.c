@@ -83,16 +83,30 @@ look (CoprocEndpoint *self)
   return coproc_endpoint_pump (self, COPROC_PUMP_WAITING);
 }
 
+/* Whether the peer, who was at @mark when something was there last, or 0, has sent nothing since: it waits, too. */
+static gboolean
+has_paused (CoprocEndpoint *self, guint32 *mark)
+{
+  const CoprocTransportOps *ops = self->transport->ops;
+  const guint32 last = *mark;
+
+  if (ops->get_mark == NULL || !ops->has_input (self->transport))
+    return FALSE;
+  *mark = ops->get_mark (self->transport);
+  return *mark == last;
+}
+
 /* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
  * many frames came. */
 static gsize
 linger (CoprocEndpoint *self)
 {
   const gint64 start = g_get_monotonic_time ();
+  guint32 mark = 0;
 
   do
     sched_yield ();
-  while (g_get_monotonic_time () - start < LINGER_TIME);
+  while (!has_paused (self, &mark) && g_get_monotonic_time () - start < LINGER_TIME);
   return look (self);
 }
 

@@ -89,5 +89,7 @@ int      coproc_ring_reader_wait     (CoprocRingReader *self, const int *stop, g
 void     coproc_ring_reader_interrupt (const int *stop);
 /* Any thread. */
 gboolean coproc_ring_reader_is_empty (CoprocRingReader *self);
+/* Any thread. Returns: a number that changes when the writer writes; what the peer says, not checked */
+guint32  coproc_ring_reader_get_mark (CoprocRingReader *self);
 
 G_END_DECLS

@@ -422,6 +422,12 @@ coproc_ring_transport_has_input (CoprocTransportLink *link)
   return !g_atomic_int_get (&self->in_moved) || !coproc_ring_reader_is_empty (&self->in);
 }
 
+static guint32
+coproc_ring_transport_get_mark (CoprocTransportLink *link)
+{
+  return coproc_ring_reader_get_mark (&((CoprocRingTransport *) link)->in);
+}
+
 /* --- life --- */
 
 static void
@@ -451,6 +457,7 @@ static const CoprocTransportOps ring_ops = {
   .wait = coproc_ring_transport_wait,
   .wake = coproc_ring_transport_wake,
   .has_input = coproc_ring_transport_has_input,
+  .get_mark = coproc_ring_transport_get_mark,
   .set_poller = coproc_ring_transport_set_poller,
   .get_input_fd = coproc_pipe_transport_get_input_fd,
   .get_output_fd = coproc_pipe_transport_get_output_fd,

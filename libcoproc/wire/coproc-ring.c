@@ -250,3 +250,9 @@ coproc_ring_reader_is_empty (CoprocRingReader *self)
   return atomic_load_explicit (&self->control->n_written, memory_order_acquire)
          == atomic_load_explicit (&self->n_read, memory_order_relaxed);
 }
+
+guint32
+coproc_ring_reader_get_mark (CoprocRingReader *self)
+{
+  return atomic_load_explicit (&self->control->n_written, memory_order_relaxed);
+}

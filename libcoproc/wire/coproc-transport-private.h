@@ -97,6 +97,8 @@ typedef struct
                                         const int            *woken);
   /* For who looks again and again: FALSE: receive() would find nothing now. Cheaper than that, and no more. */
   gboolean            (*has_input)     (CoprocTransportLink  *self);
+  /* (nullable) A number that is another one when something has come since. As cheap. */
+  guint32             (*get_mark)      (CoprocTransportLink  *self);
   /* (nullable: it always does) From now on the input fd becomes readable when there is something to receive, or
    * need not any more. FALSE: there is something already, which the fd may not tell of. */
   gboolean            (*set_poller)    (CoprocTransportLink  *self,

@@ -49,7 +49,7 @@ test_stream (void)
   g_autofree guint8 *in = g_malloc (2 * SIZE);
   g_autofree guint8 *out = g_malloc (2 * SIZE);
   guint64 n_written = 0, n_read = 0;
-  guint32 seed = 1;
+  guint32 seed = 1, mark;
   Ring ring;
 
   ring_open (&ring);
@@ -62,8 +62,10 @@ test_stream (void)
       size = (seed >> 8) % (turn % 7 == 0 ? 2 * SIZE : 3000);
       for (gsize i = 0; i < size; i++)
         in[i] = byte_at (n_written + i);
+      mark = coproc_ring_reader_get_mark (&ring.reader);
       n = coproc_ring_writer_write (&ring.writer, in, size);
       g_assert_cmpint (n, ==, MIN (size, room));
+      g_assert_cmpint (coproc_ring_reader_get_mark (&ring.reader) != mark, ==, n > 0);
       n_written += (gsize) n;
       g_assert_cmpint (coproc_ring_reader_is_empty (&ring.reader), ==, n_written == n_read);
       g_assert_cmpint (coproc_ring_writer_is_unread (&ring.writer), ==, n_written != n_read);
