@@ -1,41 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
- * Frames between two ends in one process: by reference, on a GAsyncQueue for each direction.
+ * Frames between two ends in one process, in crates that go back and forth: for each direction
  *
- *   writer ── queue ──▶ GAsyncQueue, bounded ──▶ reader
- *      ▲ backlog, behind it                        │
- *      └──────────── `room`, when asked for ◀──────┘
+ *   writer ── backlog ──▶ the lane's crate, bounded ──▶ taken ── reader
+ *      ▲                                                           │
+ *      └────────────────── `room`, when asked for ◀────────────────┘
+ *
+ * The reader takes the whole crate and leaves its empty one: a frame costs no allocation, and under the lock, which both
+ * sides want, little more than a copy of itself.
  *
  * A payload is what the sender gave, a GVariant or its GBytes: it was checked when it was sent, and is
- * neither copied nor checked again.
+ * neither copied nor checked again. Bytes that have no GVariant are copied once, since they are the sender's.
  */
 #include "wire/coproc-transport-private.h"
 
 #include <string.h>
 
 #include "coproc-error.h"
+#include "wire/coproc-crate-private.h"
 #include "wire/coproc-unix-private.h"
 
-#define CAPACITY (256 * 1024)     /* bytes that a direction holds; a larger frame alone fits */
-/* Bytes that a frame takes beside its payload: itself, a GVariant, its place in a queue, and what the allocator adds to
- * each. */
-#define PARCEL_OVERHEAD (sizeof (Parcel) + 128)
-#define MAX_TAKEN 64              /* parcels that a reader takes at once */
-
-/* A frame that owns what it points to: the bytes of what has no GVariant follow it. */
-typedef struct
-{
-  CoprocFrame frame;
-  gsize size;                /* bytes that it counts for */
-} Parcel;
+#define N_SLABS 8 /* that a writer fills again when they are free */
 
 /* One direction. */
 typedef struct
 {
   gatomicrefcount ref_count;
-  GAsyncQueue *parcels;      /* its lock guards what follows */
-  gsize n_bytes;             /* of the parcels */
+  GMutex lock;               /* guards what follows */
+  CoprocCrate crate;
   gboolean wants_room;       /* the writer has a backlog, and is to be told of room */
   gboolean has_told_room;    /* `room` is readable */
   gboolean writer_gone;
@@ -53,36 +46,20 @@ typedef struct
 
   Lane *in;                  /* (owned) immutable */
   Lane *out;                 /* (owned) immutable */
-  Parcel *current;           /* (nullable) (owned) (owner's read lock) the one returned last, without its
-                                payload: what an application gave is not dropped under a lock */
-  Parcel *taken[MAX_TAKEN];  /* (owned) (owner's read lock) taken out of `in`, to be returned next: */
-  guint next_taken;          /* ... from here */
-  guint n_taken;             /* ... up to here */
-  GQueue backlog;            /* (owner's write lock) Parcel: beyond the capacity */
+
+  /* (owner's read lock) */
+  CoprocCrate taken;               /* out of `in`; the frame returned last is still in its memory */
+  CoprocSlab *held;          /* (nullable) (owned) what that one's payload lies in. Its GVariant is the receiver's: what
+                                an application gave is not dropped under a lock */
+
+  /* (owner's write lock) */
+  CoprocCrate backlog;             /* what is beyond the capacity */
+  CoprocSlab *slabs[N_SLABS]; /* (nullable) (owned) */
+  guint slab;                /* the one that is being filled */
+  gsize slab_used;           /* bytes of it */
 } CoprocMemoryTransport;
 
-static void
-parcel_free (gpointer data)
-{
-  Parcel *self = data;
-
-  g_clear_pointer (&self->frame.variant, g_variant_unref);
-  g_free (self);
-}
-
-static Parcel *
-parcel_new (const CoprocFrame *frame)
-{
-  Parcel *self = g_malloc (sizeof (Parcel) + (frame->variant == NULL ? frame->size : 0));
-
-  self->frame = *frame;
-  self->size = frame->size + PARCEL_OVERHEAD;
-  if (frame->variant != NULL)
-    g_variant_ref (frame->variant);
-  else if (frame->size > 0)
-    self->frame.data = memcpy (self + 1, frame->data, frame->size);
-  return self;
-}
+/* --- lanes --- */
 
 static Lane *
 lane_new (GError **error)
@@ -90,13 +67,13 @@ lane_new (GError **error)
   Lane *self = g_new0 (Lane, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
-  self->parcels = g_async_queue_new_full (parcel_free);
+  g_mutex_init (&self->lock);
   self->arrived = self->room = (CoprocWakeup) COPROC_WAKEUP_INIT;
   if (coproc_wakeup_open (&self->arrived, error) && coproc_wakeup_open (&self->room, error))
     return self;
 
   coproc_wakeup_close (&self->arrived);
-  g_async_queue_unref (self->parcels);
+  g_mutex_clear (&self->lock);
   g_free (self);
   return NULL;
 }
@@ -116,7 +93,8 @@ lane_unref (Lane *self)
 
   coproc_wakeup_close (&self->arrived);
   coproc_wakeup_close (&self->room);
-  g_async_queue_unref (self->parcels);
+  coproc_crate_clear (&self->crate, NULL);
+  g_mutex_clear (&self->lock);
   g_free (self);
 }
 
@@ -160,14 +138,83 @@ coproc_memory_transport_declare_type (CoprocTransportLink *link, const GVariantT
   return TRUE; /* a payload brings its own */
 }
 
+/* A slab of COPROC_SLAB_SIZE with room for @size: (nullable). One that nobody else has is filled again: memory that one
+ * thread takes and the other one frees costs more than what it is for. */
+static CoprocSlab *
+get_slab (CoprocMemoryTransport *self, gsize size)
+{
+  if (self->slabs[self->slab] != NULL && COPROC_SLAB_SIZE - self->slab_used >= size)
+    return self->slabs[self->slab];
+
+  for (guint i = 0; i < N_SLABS; i++)
+    if (self->slabs[i] != NULL && !coproc_slab_is_shared (self->slabs[i]))
+      {
+        self->slab = i;
+        self->slab_used = 0;
+        return self->slabs[i];
+      }
+  self->slab = (self->slab + 1) % N_SLABS;
+  self->slab_used = 0;
+  g_clear_pointer (&self->slabs[self->slab], coproc_slab_unref);
+  return self->slabs[self->slab] = coproc_slab_new (COPROC_SLAB_SIZE);
+}
+
+/* Copies the payload of @frame into a slab, if there is one. */
+static void
+copy_to_slab (CoprocMemoryTransport *self, CoprocFrame *frame)
+{
+  CoprocSlab *slab;
+  guint8 *place;
+
+  if (frame->size > COPROC_SLAB_SIZE)
+    {
+      slab = frame->slab = coproc_slab_new (frame->size);
+      place = slab != NULL ? slab->data : NULL;
+    }
+  else if ((slab = get_slab (self, frame->size)) != NULL)
+    {
+      frame->slab = coproc_slab_ref (slab);
+      place = slab->data + self->slab_used;
+      self->slab_used += (frame->size + 15) & ~(gsize) 15;
+    }
+  if (slab != NULL)
+    frame->data = memcpy (place, frame->data, frame->size);
+}
+
 static void
 coproc_memory_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
 {
   CoprocMemoryTransport *self = (CoprocMemoryTransport *) link;
-  Parcel *parcel = parcel_new (frame);
+  CoprocFrame copy = *frame;
 
-  link->n_unsent += parcel->size;
-  g_queue_push_tail (&self->backlog, parcel);
+  copy.slab = NULL;
+  if (copy.variant != NULL)
+    g_variant_ref (copy.variant);
+  else if (copy.size > COPROC_SLAB_COPY_SIZE)
+    copy_to_slab (self, &copy);
+  coproc_crate_add (&self->backlog, &copy);
+  link->n_unsent = self->backlog.size + self->backlog.n_referenced;
+}
+
+/* Moves what the lane has room for. (lane's lock) */
+static void
+move_backlog (CoprocMemoryTransport *self)
+{
+  CoprocCrate *to = &self->out->crate;
+  CoprocFrame frame;
+
+  if (coproc_crate_is_empty (to) && coproc_crate_has_room (&self->backlog))
+    {
+      coproc_crate_swap (to, &self->backlog);
+      return;
+    }
+  while (!coproc_crate_is_empty (&self->backlog) && coproc_crate_has_room (to))
+    {
+      coproc_crate_take (&self->backlog, &frame);
+      coproc_crate_add (to, &frame);
+    }
+  if (coproc_crate_is_empty (&self->backlog) && self->backlog.capacity > 2 * COPROC_CRATE_CAPACITY)
+    coproc_crate_clear (&self->backlog, NULL);
 }
 
 static CoprocFlushResult
@@ -176,33 +223,25 @@ coproc_memory_transport_flush (CoprocTransportLink *link, GError **error)
   CoprocMemoryTransport *self = (CoprocMemoryTransport *) link;
   Lane *out = self->out;
   CoprocFlushResult result = COPROC_FLUSH_DONE;
-  Parcel *parcel;
 
-  g_async_queue_lock (out->parcels);
+  g_mutex_lock (&out->lock);
   out->wants_room = FALSE;
   if (out->has_told_room)
     {
       out->has_told_room = FALSE;
       coproc_wakeup_clear (&out->room);
     }
-  while (result == COPROC_FLUSH_DONE && (parcel = g_queue_peek_head (&self->backlog)) != NULL)
+  if (!coproc_crate_is_empty (&self->backlog) && (out->reader_gone || out->writer_gone))
+    result = COPROC_FLUSH_FAILED;
+  else if (!coproc_crate_is_empty (&self->backlog))
     {
-      if (out->reader_gone || out->writer_gone)
-        result = COPROC_FLUSH_FAILED;
-      else if (out->n_bytes >= CAPACITY)
-        {
-          out->wants_room = TRUE;
-          result = COPROC_FLUSH_AGAIN;
-        }
-      else
-        {
-          out->n_bytes += parcel->size;
-          link->n_unsent -= parcel->size;
-          g_async_queue_push_unlocked (out->parcels, g_queue_pop_head (&self->backlog));
-          lane_signal_unlocked (out);
-        }
+      move_backlog (self);
+      out->wants_room = !coproc_crate_is_empty (&self->backlog);
+      result = out->wants_room ? COPROC_FLUSH_AGAIN : COPROC_FLUSH_DONE;
+      lane_signal_unlocked (out);
     }
-  g_async_queue_unlock (out->parcels);
+  g_mutex_unlock (&out->lock);
+  link->n_unsent = self->backlog.size + self->backlog.n_referenced;
 
   if (result == COPROC_FLUSH_FAILED)
     g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_CLOSED, "The other end is closed");
@@ -215,10 +254,10 @@ coproc_memory_transport_probe (CoprocTransportLink *link, gboolean *unread)
   Lane *out = ((CoprocMemoryTransport *) link)->out;
   gboolean gone;
 
-  g_async_queue_lock (out->parcels);
+  g_mutex_lock (&out->lock);
   gone = out->reader_gone;
-  *unread = out->n_bytes > 0;
-  g_async_queue_unlock (out->parcels);
+  *unread = !coproc_crate_is_empty (&out->crate);
+  g_mutex_unlock (&out->lock);
   return gone;
 }
 
@@ -226,43 +265,34 @@ static void
 coproc_memory_transport_shut_output (CoprocTransportLink *link)
 {
   CoprocMemoryTransport *self = (CoprocMemoryTransport *) link;
-  Parcel *parcel;
 
-  while ((parcel = g_queue_pop_head (&self->backlog)) != NULL)
-    {
-      if (parcel->frame.variant != NULL)
-        coproc_transport_spend (&link->spent, g_steal_pointer (&parcel->frame.variant));
-      parcel_free (parcel);
-    }
+  coproc_crate_clear (&self->backlog, &link->spent);
   link->n_unsent = 0;
-  g_async_queue_lock (self->out->parcels);
+  g_mutex_lock (&self->out->lock);
   self->out->writer_gone = TRUE;
   lane_signal_unlocked (self->out);
-  g_async_queue_unlock (self->out->parcels);
+  g_mutex_unlock (&self->out->lock);
 }
 
 /* --- reading --- */
 
-/* Takes the next parcels, or says why there are none. */
+/* Takes what there is, or says why there is nothing. */
 static void
-take_parcels (CoprocMemoryTransport *self, gboolean *ended)
+take_crate (CoprocMemoryTransport *self, gboolean *ended)
 {
   Lane *in = self->in;
-  Parcel *parcel;
 
-  self->next_taken = self->n_taken = 0;
-  g_async_queue_lock (in->parcels);
-  while (self->n_taken < MAX_TAKEN && (parcel = g_async_queue_try_pop_unlocked (in->parcels)) != NULL)
+  g_mutex_lock (&in->lock);
+  if (!coproc_crate_is_empty (&in->crate))
     {
-      in->n_bytes -= parcel->size;
-      self->taken[self->n_taken++] = parcel;
+      coproc_crate_swap (&in->crate, &self->taken);
+      lane_tell_room_unlocked (in);
     }
-  *ended = self->n_taken == 0 && in->writer_gone;
-  if (self->n_taken == 0 && !in->writer_gone)
+  else if (in->writer_gone)
+    *ended = TRUE;
+  else
     lane_quieten_unlocked (in);
-  if (in->n_bytes < CAPACITY / 2)
-    lane_tell_room_unlocked (in);
-  g_async_queue_unlock (in->parcels);
+  g_mutex_unlock (&in->lock);
 }
 
 static CoprocReceiveResult
@@ -274,19 +304,18 @@ coproc_memory_transport_receive (CoprocTransportLink  *link,
   CoprocMemoryTransport *self = (CoprocMemoryTransport *) link;
   gboolean ended = FALSE;
 
-  g_clear_pointer (&self->current, parcel_free);
+  g_clear_pointer (&self->held, coproc_slab_unref);
   if (*budget == 0)
     return g_atomic_int_get (&self->in->has_input) ? COPROC_RECEIVE_LATER : COPROC_RECEIVE_AGAIN;
 
-  if (self->next_taken == self->n_taken)
-    take_parcels (self, &ended);
-  if (self->next_taken < self->n_taken)
+  if (coproc_crate_is_empty (&self->taken))
+    take_crate (self, &ended);
+  if (!coproc_crate_is_empty (&self->taken))
     {
-      self->current = self->taken[self->next_taken++];
-      *frame = self->current->frame;
-      self->current->frame.variant = NULL;
+      coproc_crate_take (&self->taken, frame);
+      self->held = frame->slab;
       if (*budget != COPROC_RECEIVE_ALL)
-        *budget -= MIN (*budget, self->current->size);
+        *budget -= MIN (*budget, coproc_crate_get_weight (frame));
       return COPROC_RECEIVE_FRAME;
     }
   if (ended)
@@ -307,16 +336,16 @@ coproc_memory_transport_set_limits (CoprocTransportLink *link, const CoprocLimit
   /* The other end goes by what it has been told; it is the same code. */
 }
 
-/* What is left in the lane, at most its capacity, is freed with it, when no lock is held. */
+/* What is left in the lane, hardly more than its capacity, is freed with it, when no lock is held. */
 static void
 coproc_memory_transport_shut_input (CoprocTransportLink *link)
 {
   Lane *in = ((CoprocMemoryTransport *) link)->in;
 
-  g_async_queue_lock (in->parcels);
+  g_mutex_lock (&in->lock);
   in->reader_gone = TRUE;
   lane_tell_room_unlocked (in);
-  g_async_queue_unlock (in->parcels);
+  g_mutex_unlock (&in->lock);
 }
 
 /* --- life --- */
@@ -327,13 +356,13 @@ coproc_memory_transport_set_poller (CoprocTransportLink *link, CoprocPoller poll
   Lane *in = ((CoprocMemoryTransport *) link)->in;
   gboolean is_empty;
 
-  g_async_queue_lock (in->parcels);
+  g_mutex_lock (&in->lock);
   in->pollers = polls ? in->pollers | poller : in->pollers & ~(guint) poller;
   is_empty = !g_atomic_int_get (&in->has_input);
   if (polls && !is_empty)
     lane_signal_unlocked (in);
-  g_async_queue_unlock (in->parcels);
-  return is_empty;
+  g_mutex_unlock (&in->lock);
+  return is_empty || !polls;
 }
 
 static void
@@ -372,9 +401,10 @@ coproc_memory_transport_free (CoprocTransportLink *link)
 
   coproc_memory_transport_shut_output (link);
   coproc_memory_transport_shut_input (link);
-  g_clear_pointer (&self->current, parcel_free);
-  while (self->next_taken < self->n_taken)
-    parcel_free (self->taken[self->next_taken++]);
+  g_clear_pointer (&self->held, coproc_slab_unref);
+  coproc_crate_clear (&self->taken, NULL);
+  for (guint i = 0; i < N_SLABS; i++)
+    g_clear_pointer (&self->slabs[i], coproc_slab_unref);
   lane_unref (self->in);
   lane_unref (self->out);
   g_clear_pointer (&link->spent, g_ptr_array_unref);
@@ -406,9 +436,9 @@ link_new (Lane *in, Lane *out)
 
   self->link.ops = &memory_ops;
   self->link.output_condition = G_IO_IN;
+  self->link.by_reference = TRUE;
   self->in = lane_ref (in);
   self->out = lane_ref (out);
-  g_queue_init (&self->backlog);
   return &self->link;
 }
 

@@ -116,6 +116,7 @@ struct _CoprocTransportLink
   GIOCondition output_condition; /* immutable: what to poll the output fd for, to know that there is room */
   gsize n_unsent;          /* (owner's write lock) bytes that are queued and not yet written */
   guint64 n_received;      /* (owner's read lock) bytes that have come in, from who knows how many frames */
+  gboolean by_reference;   /* immutable: the peer is in this process, and gets the GVariants that are sent */
   gsize shared_size;       /* immutable: bytes of shared memory that this end has mapped, 0: none */
   GPtrArray *spent;        /* (nullable) (owner's write lock) GVariants that are no longer needed, for the owner to drop
                               when it holds no lock: what frees them may be the application's */
