@@ -185,6 +185,14 @@ coproc_messenger_set_status (CoprocMessenger *self, CoprocSharedMemory *memory, 
   coproc_endpoint_set_status (coproc_messenger_get_endpoint (self), memory, is_worker);
 }
 
+gboolean
+coproc_messenger_passes_references (CoprocMessenger *self)
+{
+  CoprocTransportLink *transport = coproc_messenger_get_endpoint (self)->transport;
+
+  return transport != NULL && transport->by_reference;
+}
+
 void
 coproc_messenger_set_end_func (CoprocMessenger  *self,
                                CoprocEndFunc     func,

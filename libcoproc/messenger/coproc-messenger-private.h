@@ -41,6 +41,9 @@ GVariant        *coproc_messenger_await_hello      (CoprocMessenger *self, gint6
  * before HELLO is sent. */
 void             coproc_messenger_set_status       (CoprocMessenger *self, CoprocSharedMemory *memory, gboolean is_worker);
 
+/* Whether the peer is in this process and gets the very GVariants that are sent. Any thread. */
+gboolean         coproc_messenger_passes_references (CoprocMessenger *self);
+
 /* Called once, from any thread, without a lock, when the connection has ended without a GOODBYE: the
  * stream ended, or the peer broke the protocol (@error, transfer none, says which). While a function
  * is set, the end is not yet told to anybody: what waits goes on waiting until

@@ -24,7 +24,7 @@ coproc_pool_broadcast_post_locked (CoprocPoolCore *core,
       if (driver->retiring)
         continue;
       input = g_variant_ref_sink (g_variant_new_from_bytes (type, bytes, trusted));
-      parcel = coproc_parcel_new (job, job->base++, &input, 1);
+      parcel = coproc_parcel_new (job, job->base++, &input, 1, FALSE);
       g_queue_push_tail_link (&driver->pinned, &parcel->link);
       job->n_out++;
       core->n_out++;

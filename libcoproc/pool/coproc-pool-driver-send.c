@@ -52,7 +52,7 @@ static CoprocParcel *
 take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max, gint64 now)
 {
   CoprocPoolQueue *queue = &self->core->queue;
-  CoprocParcel *parcel = coproc_pool_job_take_locked (job, max);
+  CoprocParcel *parcel = coproc_pool_job_take_locked (job, max, self->by_reference);
 
   /* Behind the others, if there is more of it. */
   coproc_pool_queue_remove (queue, job);

@@ -232,6 +232,7 @@ start_worker (CoprocPoolDriver *self)
       self->pid = coproc_worker_resource_get_pid (self->worker);
       self->takes_chunks = coproc_call_set_peer_has (self->set, COPROC_CHUNK_FEATURE);
       self->state = COPROC_WORKER_STATE_RUNNING;
+      self->by_reference = coproc_messenger_passes_references (coproc_worker_resource_get_messenger (self->worker));
       self->is_heavy = FALSE;
       self->pace = (CoprocPace) { 0 };
       self->n_tasks_of_worker = 0;

@@ -95,7 +95,7 @@ pop_returned (CoprocPoolJob *self)
 }
 
 CoprocParcel *
-coproc_pool_job_take_locked (CoprocPoolJob *self, guint max)
+coproc_pool_job_take_locked (CoprocPoolJob *self, guint max, gboolean by_reference)
 {
   CoprocParcel *parcel = pop_returned (self);
 
@@ -104,7 +104,7 @@ coproc_pool_job_take_locked (CoprocPoolJob *self, guint max)
       const guint n = (guint) MIN (max, self->n_inputs - self->next);
 
       g_assert (n > 0);
-      parcel = coproc_parcel_new (self, self->base + self->next, self->inputs + self->next, n);
+      parcel = coproc_parcel_new (self, self->base + self->next, self->inputs + self->next, n, by_reference);
       self->next += parcel->n;
     }
   self->n_queued -= parcel->n;
@@ -134,7 +134,7 @@ coproc_pool_job_split_locked (CoprocPoolJob *self, CoprocParcel *parcel)
 {
   for (guint i = 0; i < parcel->n && !self->over; i++)
     {
-      CoprocParcel *part = coproc_parcel_new (self, parcel->first + i, &parcel->inputs[i], 1);
+      CoprocParcel *part = coproc_parcel_new (self, parcel->first + i, &parcel->inputs[i], 1, parcel->by_reference);
 
       parcel->inputs[i] = NULL;
       part->n_sent = parcel->n_sent;

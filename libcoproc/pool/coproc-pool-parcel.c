@@ -17,26 +17,36 @@ get_payload (CoprocPoolJob *job, gpointer input)
   return job->as_messages ? coproc_message_get_payload (input) : input;
 }
 
-CoprocParcel *
-coproc_parcel_new (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max)
+/* How many of @max inputs are not too large for one message, one at least, and their size. */
+static guint
+count_fitting (CoprocPoolJob *job, gpointer *inputs, guint max, gsize *size)
 {
-  gsize size = g_variant_get_size (get_payload (job, inputs[0]));
-  CoprocParcel *self;
   guint n;
 
+  *size = g_variant_get_size (get_payload (job, inputs[0]));
   for (n = 1; n < max; n++)
     {
       const gsize more = g_variant_get_size (get_payload (job, inputs[n]));
 
-      if (size + more > MAX_CHUNK_BYTES)
+      if (*size + more > MAX_CHUNK_BYTES)
         break;
-      size += more;
+      *size += more;
     }
-  self = g_malloc0 (sizeof *self + n * sizeof (gpointer));
+  return n;
+}
+
+CoprocParcel *
+coproc_parcel_new (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max, gboolean by_reference)
+{
+  gsize size = 0;
+  const guint n = by_reference ? max : count_fitting (job, inputs, max, &size);
+  CoprocParcel *self = g_malloc0 (sizeof *self + n * sizeof (gpointer));
+
   self->job = coproc_pool_job_ref (job);
   self->first = first;
   self->n = n;
   self->size = size;
+  self->by_reference = by_reference;
   self->link.data = self;
   memcpy (self->inputs, inputs, n * sizeof (gpointer));
   return self;
@@ -76,7 +86,11 @@ pack_chunk (CoprocParcel *self)
       if (!coproc_chunk_can_hold (self->inputs[i], NULL))
         return NULL;
     }
-  return coproc_chunk_pack (items, self->n);
+  if (!self->by_reference)
+    return coproc_chunk_pack (items, self->n);
+  for (guint i = 0; i < self->n; i++)
+    g_variant_ref (items[i].value);
+  return coproc_chunk_share (items, self->n);
 }
 
 gboolean
@@ -88,6 +102,9 @@ coproc_parcel_pack (CoprocParcel *self)
   self->call.channel = NULL;
   if (self->n > 1)
     {
+      /* A worker may have taken the inputs out of one that was sent before. */
+      if (self->by_reference)
+        g_clear_pointer (&self->call.payload, g_variant_unref);
       if (self->call.payload == NULL)
         self->call.payload = pack_chunk (self);
       self->call.channel = COPROC_CHUNK_CHANNEL;
@@ -113,18 +130,24 @@ fail_all (CoprocParcel *self, const GError *error)
 static void
 unpack_chunk (CoprocParcel *self, GVariant *chunk)
 {
-  g_autofree CoprocChunkItem *items = g_new0 (CoprocChunkItem, self->n);
+  guint n = 0;
+  CoprocChunkItem *shared = self->by_reference ? coproc_chunk_get_shared (chunk, &n) : NULL;
+  g_autofree CoprocChunkItem *items = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!coproc_chunk_unpack (chunk, items, self->n, &error))
+  if (shared == NULL || n != self->n)
     {
-      fail_all (self, error);
-      return;
+      shared = items = g_new0 (CoprocChunkItem, self->n);
+      if (!coproc_chunk_unpack (chunk, items, self->n, &error))
+        {
+          fail_all (self, error);
+          return;
+        }
     }
   for (guint i = 0; i < self->n; i++)
     {
-      self->outcomes[i].value = items[i].value;
-      self->outcomes[i].error = items[i].error;
+      self->outcomes[i].value = g_steal_pointer (&shared[i].value);
+      self->outcomes[i].error = g_steal_pointer (&shared[i].error);
     }
 }
 

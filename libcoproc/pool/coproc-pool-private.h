@@ -43,7 +43,8 @@ typedef struct
   CoprocPoolJob *job;      /* (owned) */
   guint64 first;           /* the index of its first input */
   guint n;                 /* its inputs */
-  gsize size;              /* bytes of them */
+  gsize size;              /* bytes of them that are to be copied */
+  gboolean by_reference;   /* they are not: its workers are threads */
   guint n_sent;            /* to how many workers */
   guint n_deaths;          /* of those that had begun with it */
   gint64 sent_at;          /* (lock) monotonic */
@@ -59,8 +60,8 @@ typedef struct
 /* --- coproc-pool-parcel.c --- */
 
 /* (transfer full) @inputs, whose array is the caller's: the first @max of them, or as many as are not too large for
- * one message; one at least. */
-CoprocParcel  *coproc_parcel_new           (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max);
+ * one message, unless they go @by_reference; one at least. */
+CoprocParcel  *coproc_parcel_new           (CoprocPoolJob *job, guint64 first, gpointer *inputs, guint max, gboolean by_reference);
 /* Without the lock. */
 void           coproc_parcel_free          (CoprocParcel *self);
 /* Fills in the message that it is sent as. FALSE: its inputs do not go into one. */
@@ -126,7 +127,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CoprocPoolJob, coproc_pool_job_unref)
 /* Adds @n inputs (transfer full). The job must not be over. (lock) */
 void           coproc_pool_job_add_locked  (CoprocPoolJob *self, gpointer *inputs, gsize n);
 /* (transfer full) its next parcel, of at most @max inputs, which it must have. (lock) */
-CoprocParcel  *coproc_pool_job_take_locked (CoprocPoolJob *self, guint max);
+CoprocParcel  *coproc_pool_job_take_locked (CoprocPoolJob *self, guint max, gboolean by_reference);
 /* @parcel (transfer full) is to be sent again. (lock) */
 void           coproc_pool_job_return_locked (CoprocPoolJob *self, CoprocParcel *parcel);
 /* The inputs of @parcel (transfer full) are to be sent one by one. (lock) */
@@ -291,6 +292,7 @@ struct _CoprocPoolDriver
   CoprocPace pace;
   gboolean takes_chunks;      /* its worker does */
   gboolean asks_back;         /* the line has some that were asked back */
+  gboolean by_reference;      /* it is a thread, which gets the inputs themselves */
   guint64 n_tasks_of_worker;  /* answered */
   CoprocRestartHistory history; /* of workers that have answered nothing, while no other one has either */
   guint64 n_answered;         /* the core's, when the last one of them ended */

@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: 2026 The libcoproc authors
  *
  * Several payloads, or several results, in one message: for tasks that take less time than a message. Pure functions
- * over bytes that are hostile until checked.
+ * over bytes that are hostile until checked, but for chunks within one process, which are not copied.
  */
 #pragma once
 
@@ -31,5 +31,11 @@ GVariant *coproc_chunk_pack   (const CoprocChunkItem *items, guint n);
 guint     coproc_chunk_count  (GVariant *chunk);
 /* Fills @items, which must be as many as the chunk has. FALSE with error set: it is malformed, all are empty. */
 gboolean  coproc_chunk_unpack (GVariant *chunk, CoprocChunkItem *items, guint n, GError **error);
+
+/* (transfer full): an `ay` that has the @n items themselves, and takes them out of @items. */
+GVariant *coproc_chunk_share  (CoprocChunkItem *items, guint n);
+/* (transfer none) (nullable) the items of such a chunk that came from this process, to be used by who received it: what
+ * is left in their places goes with the chunk. NULL: it is another one */
+CoprocChunkItem *coproc_chunk_get_shared (GVariant *chunk, guint *n);
 
 G_END_DECLS

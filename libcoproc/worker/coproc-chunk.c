@@ -4,6 +4,9 @@
  * A chunk is its number of items (8 bytes) and the items one after the other: 4 bytes for the size of the payload,
  * 2 for that of its type string, 2 of flags, the type string and the payload, each of which begins at a multiple of 8
  * bytes and ends with at least one zero byte.
+ *
+ * A chunk that stays in its process is an array of references. Only the bytes at their first place are one: they say where
+ * that is.
  */
 #include "coproc-chunk-private.h"
 
@@ -26,6 +29,13 @@ typedef struct
 
 G_STATIC_ASSERT (sizeof (ItemHeader) == HEADER_SIZE);
 
+typedef struct
+{
+  gconstpointer place;     /* its own */
+  gsize n;
+  CoprocChunkItem items[];
+} SharedChunk;
+
 void
 coproc_chunk_item_clear (CoprocChunkItem *item)
 {
@@ -36,7 +46,7 @@ coproc_chunk_item_clear (CoprocChunkItem *item)
 gboolean
 coproc_chunk_can_hold (GVariant *payload, GError **error)
 {
-  const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
+  static const CoprocLimits limits = COPROC_DEFAULT_LIMITS;
   const gboolean raw = g_variant_is_of_type (payload, G_VARIANT_TYPE_BYTESTRING);
 
   if (!raw && !coproc_variant_check (payload, error))
@@ -182,4 +192,44 @@ coproc_chunk_unpack (GVariant *chunk, CoprocChunkItem *items, guint n, GError **
     for (guint i = 0; i < n; i++)
       coproc_chunk_item_clear (&items[i]);
   return ok;
+}
+
+/* --- within a process --- */
+
+static void
+shared_chunk_free (gpointer data)
+{
+  SharedChunk *self = data;
+
+  for (gsize i = 0; i < self->n; i++)
+    coproc_chunk_item_clear (&self->items[i]);
+  g_free (self);
+}
+
+GVariant *
+coproc_chunk_share (CoprocChunkItem *items, guint n)
+{
+  const gsize size = sizeof (SharedChunk) + n * sizeof *items;
+  SharedChunk *self = g_malloc (size);
+
+  self->place = self;
+  self->n = n;
+  memcpy (self->items, items, n * sizeof *items);
+  memset (items, 0, n * sizeof *items);
+  return g_variant_ref_sink (
+      g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, self, size, TRUE, shared_chunk_free, self));
+}
+
+CoprocChunkItem *
+coproc_chunk_get_shared (GVariant *chunk, guint *n)
+{
+  SharedChunk *self;
+
+  if (!g_variant_is_of_type (chunk, G_VARIANT_TYPE_BYTESTRING) || g_variant_get_size (chunk) < sizeof *self)
+    return NULL;
+  self = (gpointer) g_variant_get_data (chunk);
+  if (self->place != self)
+    return NULL;
+  *n = (guint) self->n;
+  return self->items;
 }

@@ -35,20 +35,14 @@ call_task (const CoprocPluginEntry *entry,
   return NULL;
 }
 
-/* The results of a chunk of inputs, as a chunk. */
-static GVariant *
-call_for_chunk (const CoprocPluginEntry *entry,
+/* Puts the results of @items into their places. */
+static void
+call_for_items (const CoprocPluginEntry *entry,
                 GVariant *arguments,
-                GVariant *chunk,
-                GCancellable *cancellable,
-                GError **error)
+                CoprocChunkItem *items,
+                guint n,
+                GCancellable *cancellable)
 {
-  const guint n = coproc_chunk_count (chunk);
-  g_autofree CoprocChunkItem *items = g_new (CoprocChunkItem, n);
-  GVariant *results;
-
-  if (!coproc_chunk_unpack (chunk, items, n, error))
-    return NULL;
   for (guint i = 0; i < n; i++)
     {
       g_autoptr (GVariant) input = g_steal_pointer (&items[i].value);
@@ -60,6 +54,32 @@ call_for_chunk (const CoprocPluginEntry *entry,
       if (items[i].value != NULL && !coproc_chunk_can_hold (items[i].value, &items[i].error))
         g_clear_pointer (&items[i].value, g_variant_unref);
     }
+}
+
+/* The results of a chunk of inputs, as a chunk. */
+static GVariant *
+call_for_chunk (const CoprocPluginEntry *entry,
+                GVariant *arguments,
+                GVariant *chunk,
+                gboolean by_reference,
+                GCancellable *cancellable,
+                GError **error)
+{
+  guint n;
+  CoprocChunkItem *shared = by_reference ? coproc_chunk_get_shared (chunk, &n) : NULL;
+  g_autofree CoprocChunkItem *items = NULL;
+  GVariant *results;
+
+  if (shared != NULL)
+    {
+      call_for_items (entry, arguments, shared, n, cancellable);
+      return g_variant_ref (chunk);
+    }
+  n = coproc_chunk_count (chunk);
+  items = g_new (CoprocChunkItem, n);
+  if (!coproc_chunk_unpack (chunk, items, n, error))
+    return NULL;
+  call_for_items (entry, arguments, items, n, cancellable);
   results = coproc_chunk_pack (items, n);
   for (guint i = 0; i < n; i++)
     coproc_chunk_item_clear (&items[i]);
@@ -75,6 +95,7 @@ serve_message (const CoprocPluginEntry *entry,
 {
   gboolean is_request = coproc_message_get_kind (message) == COPROC_MESSAGE_KIND_REQUEST;
   gboolean is_chunk = is_request && g_strcmp0 (coproc_message_get_channel (message), COPROC_CHUNK_CHANNEL) == 0;
+  const gboolean by_reference = coproc_messenger_passes_references (messenger);
   GVariant *input = coproc_message_get_payload (message);
   g_autoptr (GCancellable) cancellable = NULL;
   g_autoptr (GError) error = NULL;
@@ -84,7 +105,7 @@ serve_message (const CoprocPluginEntry *entry,
     cancellable = coproc_messenger_dup_request_cancellable (messenger, message);
   if (cancellable == NULL)
     cancellable = g_cancellable_new ();
-  result = is_chunk ? call_for_chunk (entry, arguments, input, cancellable, &error)
+  result = is_chunk ? call_for_chunk (entry, arguments, input, by_reference, cancellable, &error)
                     : call_task (entry, arguments, input, cancellable, &error);
 
   if (result != NULL && (!is_request || coproc_messenger_reply (messenger, message, result, &error)))

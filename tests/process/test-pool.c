@@ -1090,6 +1090,44 @@ test_function (void)
   g_assert_cmpint (n_calls, ==, 1000);
 }
 
+static GVariant *
+new_bytes (gsize size, gint64 n)
+{
+  guint8 *data = g_malloc0 (size);
+
+  /* the task takes eight bytes for a time, which is none */
+  memcpy (data + 8, &n, sizeof n);
+  return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, size, TRUE, g_free, data);
+}
+
+static void
+test_by_reference (void)
+{
+  CoprocWorkerPool *pool = new_pool_of ("spin", 2);
+  GVariant *inputs[200], **results;
+  g_autoptr (GError) error = NULL;
+  gsize n;
+
+  g_test_summary ("Large inputs go in chunks, too; threads get, and give back, the very same");
+
+  start_pool (pool);
+  for (guint i = 0; i < G_N_ELEMENTS (inputs); i++)
+    inputs[i] = g_variant_ref_sink (new_bytes (i % 7 == 0 ? 300000 : 65536, i));
+  results = coproc_worker_pool_map (pool, inputs, G_N_ELEMENTS (inputs), 0, NULL, &n, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n, ==, G_N_ELEMENTS (inputs));
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_true (g_variant_equal (results[i], inputs[i]));
+      if (coproc_test_in_threads ())
+        g_assert_true (results[i] == inputs[i]);
+      g_variant_unref (results[i]);
+      g_variant_unref (inputs[i]);
+    }
+  g_free (results);
+  stop_pool (pool);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -1102,6 +1140,7 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/arguments", test_arguments);
   coproc_test_add ("/coproc/pool/l1-few-inputs", test_l1_few_inputs);
   coproc_test_add ("/coproc/pool/many", test_many);
+  coproc_test_add ("/coproc/pool/by-reference", test_by_reference);
   coproc_test_add ("/coproc/pool/operations", test_operations);
   coproc_test_add ("/coproc/pool/lazy", test_lazy);
   coproc_test_add ("/coproc/pool/next-async", test_next_async);

@@ -57,6 +57,40 @@ test_chunk (void)
   g_assert_error (error, COPROC_ERROR, COPROC_ERROR_PROTOCOL);
 }
 
+static void
+test_chunk_shared (void)
+{
+  CoprocChunkItem items[] = {
+    { .value = g_variant_ref_sink (g_variant_new_string ("text")) },
+    { .error = g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "it is not there") },
+  };
+  g_autoptr (GVariant) text = g_variant_ref (items[0].value);
+  g_autoptr (GVariant) chunk = coproc_chunk_share (items, 2);
+  g_autoptr (GVariant) packed = make_chunk ();
+  g_autoptr (GVariant) copy = NULL;
+  CoprocChunkItem *shared;
+  guint n = 0;
+
+  g_assert_null (items[0].value);
+  g_assert_null (items[1].error);
+  shared = coproc_chunk_get_shared (chunk, &n);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_true (shared[0].value == text);
+  g_assert_error (shared[1].error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+
+  /* what it has is for whoever gets it */
+  g_clear_pointer (&shared[0].value, g_variant_unref);
+  shared[0].value = g_variant_ref_sink (g_variant_new_int32 (1));
+  g_assert_cmpint (g_variant_get_int32 (coproc_chunk_get_shared (chunk, &n)[0].value), ==, 1);
+
+  /* nothing else is one, least of all a copy of its bytes */
+  copy = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, g_variant_get_data (chunk),
+                                                        g_variant_get_size (chunk), 1));
+  g_assert_null (coproc_chunk_get_shared (copy, &n));
+  g_assert_null (coproc_chunk_get_shared (packed, &n));
+  g_assert_null (coproc_chunk_get_shared (text, &n));
+}
+
 /* Unpacks what claims to have N_ITEMS, from memory that ends where it ends. */
 static void
 unpack_bytes (const guint8 *data, gsize size)
@@ -269,6 +303,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/coproc/chunk/items", test_chunk);
+  g_test_add_func ("/coproc/chunk/shared", test_chunk_shared);
   g_test_add_func ("/coproc/chunk/hostile", test_chunk_hostile);
   g_test_add_func ("/coproc/pool-results/order", test_results);
   g_test_add_func ("/coproc/pool-policy/pace", test_pace);
