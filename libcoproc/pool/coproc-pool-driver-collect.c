@@ -120,7 +120,6 @@ void
 coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch, guint n_answered)
 {
   CoprocPoolCore *core = self->core;
-  const gint64 now = g_get_monotonic_time ();
 
   for (guint i = 0; i < batch->n; i++)
     unpack (self, coproc_parcel_of (batch->calls[i]));
@@ -128,7 +127,7 @@ coproc_pool_driver_settle (CoprocPoolDriver *self, CoprocParcelBatch *batch, gui
   g_mutex_lock (&core->lock);
   core->n_answered += n_answered;
   if (n_answered > 0)
-    self->busy_since = now;
+    self->busy_since = self->now;
   for (guint i = 0; i < batch->n; i++)
     {
       CoprocParcel *parcel = coproc_parcel_of (batch->calls[i]);
@@ -176,6 +175,7 @@ coproc_pool_driver_collect (CoprocPoolDriver *self, gint64 deadline)
   drain_others (self);
   if (n == 0)
     return 0;
+  self->now = g_get_monotonic_time ();
   over = coproc_call_set_is_over (self->set);
   if (over || self->asks_back)
     return_parcels (self, &batch, over);
@@ -184,7 +184,7 @@ coproc_pool_driver_collect (CoprocPoolDriver *self, gint64 deadline)
       n_answered += coproc_parcel_of (batch.calls[i])->n;
   self->n_tasks_of_worker += n_answered;
   if (!over)
-    coproc_pace_note (&self->pace, g_get_monotonic_time () - self->busy_since, n_answered, batch.n);
+    coproc_pace_note (&self->pace, self->now - self->busy_since, n_answered, batch.n);
   coproc_pool_driver_settle (self, &batch, n_answered);
   return n;
 }

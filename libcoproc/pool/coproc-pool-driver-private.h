@@ -61,7 +61,7 @@ guint    coproc_pool_driver_collect       (CoprocPoolDriver *self, gint64 deadli
 gboolean coproc_pool_driver_tend          (CoprocPoolDriver *self, gint64 *deadline);
 /* Looks for others with something behind a slow task, which idle @self could do. Returns: when to look again, -1: never.
  * (lock) */
-gint64   coproc_pool_driver_help_locked   (CoprocPoolDriver *self, gint64 now);
+gint64   coproc_pool_driver_help_locked   (CoprocPoolDriver *self);
 /* Looks from time to time whether the worker has grown too large. */
 void     coproc_pool_driver_weigh         (CoprocPoolDriver *self);
 

@@ -29,9 +29,9 @@ get_rest_locked (CoprocPoolDriver *self)
 
 /* (lock) */
 static void
-enter_line_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
+enter_line_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
-  parcel->sent_at = now;
+  parcel->sent_at = self->now;
   parcel->asked_back = FALSE;
   g_queue_push_tail_link (&self->line, &parcel->link);
   self->n_items += parcel->n;
@@ -49,7 +49,7 @@ coproc_pool_driver_drop_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 
 /* Puts the next parcel of @job, of at most @max inputs, into the line. (lock) */
 static CoprocParcel *
-take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max, gint64 now)
+take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max)
 {
   CoprocPoolQueue *queue = &self->core->queue;
   CoprocParcel *parcel = coproc_pool_job_take_locked (job, max, self->by_reference);
@@ -58,19 +58,19 @@ take_parcel_locked (CoprocPoolDriver *self, CoprocPoolJob *job, guint max, gint6
   coproc_pool_queue_remove (queue, job);
   if (job->n_queued > 0)
     coproc_pool_queue_add (queue, job);
-  enter_line_locked (self, parcel, now);
+  enter_line_locked (self, parcel);
   return parcel;
 }
 
 /* Puts what is meant for this worker into the line. (lock) */
 static void
-take_pinned_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch, gint64 now)
+take_pinned_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch)
 {
   GList *link;
 
   while (batch->n < COPROC_MAX_BATCH && (link = g_queue_pop_head_link (&self->pinned)) != NULL)
     {
-      enter_line_locked (self, link->data, now);
+      enter_line_locked (self, link->data);
       batch->calls[batch->n++] = &((CoprocParcel *) link->data)->call;
     }
 }
@@ -80,14 +80,13 @@ void
 coproc_pool_driver_take_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch)
 {
   CoprocPoolCore *core = self->core;
-  const gint64 now = g_get_monotonic_time ();
   guint share = coproc_pool_share (core->n_queued, core->drivers->len, self->line.length == 0);
   CoprocPoolJob *job;
 
   batch->n = 0;
   if (coproc_pool_core_is_ending_locked (core))
     return;
-  take_pinned_locked (self, batch, now);
+  take_pinned_locked (self, batch);
   if (self->retiring)
     return;
   while (batch->n < COPROC_MAX_BATCH && share > 0 && (job = coproc_pool_queue_peek (&core->queue)) != NULL)
@@ -98,7 +97,7 @@ coproc_pool_driver_take_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch
 
       if (rest == 0 || !coproc_pace_has_room (&self->pace, chunk, self->line.length, self->n_bytes))
         return;
-      parcel = take_parcel_locked (self, job, (guint) MIN (chunk, rest), now);
+      parcel = take_parcel_locked (self, job, (guint) MIN (chunk, rest));
       batch->calls[batch->n++] = &parcel->call;
       share -= MIN (share, parcel->n);
     }

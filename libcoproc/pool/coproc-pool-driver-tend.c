@@ -11,7 +11,7 @@
 
 /* The inputs of @parcel have had their time. The worker may still be at it, so it stays in the line. */
 static void
-time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
+time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel)
 {
   for (guint i = 0; i < parcel->n; i++)
     {
@@ -26,7 +26,7 @@ time_out_locked (CoprocPoolDriver *self, CoprocParcel *parcel, gint64 now)
   coproc_pool_job_wake_locked (parcel->job);
   parcel->settled = TRUE;
   if (parcel->dropped_at == 0)
-    parcel->dropped_at = now;
+    parcel->dropped_at = self->now;
   self->any_dropped = TRUE;
 }
 
@@ -41,7 +41,7 @@ get_begin_locked (CoprocPoolDriver *self)
 
 /* Looks whether the first of the line has had its time. (lock) Returns: when it will have, -1: never */
 static gint64
-check_time_locked (CoprocPoolDriver *self, gint64 now)
+check_time_locked (CoprocPoolDriver *self)
 {
   CoprocParcel *first = g_queue_peek_head (&self->line);
   const gint64 timeout = self->core->settings.task_timeout;
@@ -50,9 +50,9 @@ check_time_locked (CoprocPoolDriver *self, gint64 now)
   if (timeout < 0 || first == NULL || first->settled)
     return -1;
   deadline = get_begin_locked (self) + MIN (timeout, G_MAXINT64 / 4 / first->n) * first->n;
-  if (now < deadline)
+  if (self->now < deadline)
     return deadline;
-  time_out_locked (self, first, now);
+  time_out_locked (self, first);
   return -1;
 }
 
@@ -76,7 +76,7 @@ get_help_time_locked (CoprocPoolDriver *self)
 }
 
 gint64
-coproc_pool_driver_help_locked (CoprocPoolDriver *self, gint64 now)
+coproc_pool_driver_help_locked (CoprocPoolDriver *self)
 {
   GPtrArray *drivers = self->core->drivers;
   gint64 next = -1;
@@ -86,7 +86,7 @@ coproc_pool_driver_help_locked (CoprocPoolDriver *self, gint64 now)
       CoprocPoolDriver *other = g_ptr_array_index (drivers, i);
       const gint64 when = get_help_time_locked (other);
 
-      if (when > now)
+      if (when > self->now)
         next = coproc_earlier (next, when);
       else if (when >= 0)
         coproc_pool_driver_wake_locked (other); /* it asks its worker by itself */
@@ -97,12 +97,12 @@ coproc_pool_driver_help_locked (CoprocPoolDriver *self, gint64 now)
 /* Takes it that the worker is asked for all that it has not begun, if it should be. (lock) Returns: (nullable) (transfer
  * full): the channels on which */
 static GPtrArray *
-ask_back_locked (CoprocPoolDriver *self, gint64 now)
+ask_back_locked (CoprocPoolDriver *self)
 {
   const gint64 when = self->core->idle.length > 0 ? get_help_time_locked (self) : -1;
   GPtrArray *channels;
 
-  if (when < 0 || when > now)
+  if (when < 0 || when > self->now)
     return NULL;
   channels = g_ptr_array_new ();
   for (GList *link = self->line.head; link != NULL; link = link->next)
@@ -114,7 +114,7 @@ ask_back_locked (CoprocPoolDriver *self, gint64 now)
         g_ptr_array_add (channels, (gpointer) parcel->call.channel);
     }
   self->asks_back = TRUE;
-  coproc_pace_note (&self->pace, now - get_begin_locked (self), 1, 1); /* it takes that long at least */
+  coproc_pace_note (&self->pace, self->now - get_begin_locked (self), 1, 1); /* it takes that long at least */
   return channels;
 }
 
@@ -157,14 +157,13 @@ tell_dropped (CoprocPoolDriver *self)
 gboolean
 coproc_pool_driver_tend (CoprocPoolDriver *self, gint64 *deadline)
 {
-  const gint64 now = g_get_monotonic_time ();
   g_autoptr (GPtrArray) channels = NULL;
   gboolean any_dropped;
   gint64 kill_at;
 
   g_mutex_lock (&self->core->lock);
-  *deadline = coproc_earlier (*deadline, check_time_locked (self, now));
-  channels = ask_back_locked (self, now);
+  *deadline = coproc_earlier (*deadline, check_time_locked (self));
+  channels = ask_back_locked (self);
   any_dropped = self->any_dropped;
   g_mutex_unlock (&self->core->lock);
 
@@ -176,23 +175,22 @@ coproc_pool_driver_tend (CoprocPoolDriver *self, gint64 *deadline)
   coproc_pool_core_sweep (self->core);
   kill_at = tell_dropped (self);
   *deadline = coproc_earlier (*deadline, kill_at);
-  return kill_at < 0 || now < kill_at;
+  return kill_at < 0 || self->now < kill_at;
 }
 
 /* Looks from time to time whether the worker has grown too large. */
 void
 coproc_pool_driver_weigh (CoprocPoolDriver *self)
 {
-  const gint64 now = g_get_monotonic_time ();
   CoprocProcessFigures figures;
   guint64 max;
 
   g_mutex_lock (&self->core->lock);
   max = self->core->settings.max_memory_per_worker;
   g_mutex_unlock (&self->core->lock);
-  if (max == 0 || now < self->weighed_at + WEIGH_INTERVAL)
+  if (max == 0 || self->now < self->weighed_at + WEIGH_INTERVAL)
     return;
-  self->weighed_at = now;
+  self->weighed_at = self->now;
   coproc_process_figures_read (&figures, self->pid);
   self->is_heavy = figures.rss > max;
 }

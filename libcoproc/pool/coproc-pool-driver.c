@@ -43,7 +43,7 @@ check_idle_locked (CoprocPoolDriver *self)
   CoprocPoolCore *core = self->core;
 
   if (!self->idle || core->settings.idle_timeout < 0 || self->retiring
-      || g_get_monotonic_time () < self->idle_since + core->settings.idle_timeout)
+      || self->now < self->idle_since + core->settings.idle_timeout)
     return;
   coproc_pool_driver_wake_locked (self);
   self->retiring = TRUE;
@@ -70,12 +70,12 @@ next_batch_locked (CoprocPoolDriver *self, CoprocParcelBatch *batch, gint64 *dea
   if (!self->idle)
     {
       self->idle = TRUE;
-      self->idle_since = g_get_monotonic_time ();
+      self->idle_since = self->now;
       g_queue_push_head_link (&core->idle, &self->idle_link);
     }
   if (core->settings.idle_timeout >= 0)
     *deadline = self->idle_since + core->settings.idle_timeout;
-  *deadline = coproc_earlier (*deadline, coproc_pool_driver_help_locked (self, g_get_monotonic_time ()));
+  *deadline = coproc_earlier (*deadline, coproc_pool_driver_help_locked (self));
   return TRUE;
 }
 
@@ -91,12 +91,13 @@ serve (CoprocPoolDriver *self)
       gint64 deadline;
       gboolean more, was_idle;
 
+      self->now = g_get_monotonic_time ();
       g_mutex_lock (&core->lock);
       was_idle = self->line.length == 0;
       more = next_batch_locked (self, &batch, &deadline);
       if (was_idle)
         {
-          self->busy_since = g_get_monotonic_time ();
+          self->busy_since = self->now;
           self->asks_back = FALSE;
         }
       g_mutex_unlock (&core->lock);
@@ -231,8 +232,8 @@ start_worker (CoprocPoolDriver *self)
       self->set = coproc_call_set_new (coproc_worker_resource_get_messenger (self->worker));
       self->pid = coproc_worker_resource_get_pid (self->worker);
       self->takes_chunks = coproc_call_set_peer_has (self->set, COPROC_CHUNK_FEATURE);
-      self->state = COPROC_WORKER_STATE_RUNNING;
       self->by_reference = coproc_messenger_passes_references (coproc_worker_resource_get_messenger (self->worker));
+      self->state = COPROC_WORKER_STATE_RUNNING;
       self->is_heavy = FALSE;
       self->pace = (CoprocPace) { 0 };
       self->n_tasks_of_worker = 0;

@@ -288,11 +288,12 @@ struct _CoprocPoolDriver
   guint64 n_tasks;            /* done by all its workers */
 
   /* its thread's */
+  gint64 now;                 /* monotonic: when its turn began, or its wait in that turn ended */
   CoprocWorkerResource *worker;
   CoprocPace pace;
   gboolean takes_chunks;      /* its worker does */
-  gboolean asks_back;         /* the line has some that were asked back */
   gboolean by_reference;      /* it is a thread, which gets the inputs themselves */
+  gboolean asks_back;         /* the line has some that were asked back */
   guint64 n_tasks_of_worker;  /* answered */
   CoprocRestartHistory history; /* of workers that have answered nothing, while no other one has either */
   guint64 n_answered;         /* the core's, when the last one of them ended */
