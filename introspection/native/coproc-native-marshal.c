@@ -168,6 +168,21 @@ coproc_native_wrap_message (CoprocMessage *message)
 }
 
 PyObject *
+coproc_native_wrap_variant (GVariant *variant)
+{
+  PyGPointer *object = (PyGPointer *) coproc_native.variant->tp_alloc (coproc_native.variant, 0);
+
+  if (object == NULL)
+    {
+      g_variant_unref (variant);
+      return NULL;
+    }
+  object->pointer = variant; /* its class drops the reference */
+  object->gtype = G_TYPE_VARIANT;
+  return (PyObject *) object;
+}
+
+PyObject *
 coproc_native_end_receive_message (CoprocMessage *message, GError *error)
 {
   if (!has_succeeded (error))

@@ -53,23 +53,12 @@ native_set_up (PyObject *module, PyObject *args)
 static PyObject *
 native_to_variant (PyObject *module, PyObject *value)
 {
-  PyGPointer *object;
   GVariant *variant;
 
   if (Py_IS_TYPE (value, coproc_native.variant))
     return Py_NewRef (value);
   variant = coproc_native_to_variant (value, NULL);
-  if (variant == NULL)
-    return NULL;
-  object = (PyGPointer *) coproc_native.variant->tp_alloc (coproc_native.variant, 0);
-  if (object == NULL)
-    {
-      g_variant_unref (variant);
-      return NULL;
-    }
-  object->pointer = variant; /* its class drops the reference */
-  object->gtype = G_TYPE_VARIANT;
-  return (PyObject *) object;
+  return variant != NULL ? coproc_native_wrap_variant (variant) : NULL;
 }
 
 /* from_variant (variant) */
@@ -199,7 +188,9 @@ PyInit__coproc_native (void)
   Py_XDECREF (gobject);
   if (gobject != NULL && PyType_Ready (&coproc_view_type) == 0)
     module = PyModule_Create (&native_module);
-  if (module != NULL && PyModule_AddFunctions (module, coproc_native_calls) != 0)
+  if (module != NULL
+      && (PyModule_AddFunctions (module, coproc_native_calls) != 0
+          || PyModule_AddFunctions (module, coproc_native_maps) != 0))
     Py_CLEAR (module);
   return module;
 }

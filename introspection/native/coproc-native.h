@@ -87,6 +87,7 @@ GBytes     *coproc_native_find_bytes (PyObject *value, const Py_buffer *buffer);
 /* --- calls --- */
 
 extern PyMethodDef coproc_native_calls[];
+extern PyMethodDef coproc_native_maps[];
 
 /* Reads as many arguments as @format has letters, each to the place that is told for it: m a messenger, c a channel or
  * NULL, n a gint64, x a GCancellable or NULL, r a message, o any PyObject. They are valid as long as @args. */
@@ -100,5 +101,6 @@ PyObject   *coproc_native_end_receive_message (CoprocMessage *message, GError *e
 PyObject   *coproc_native_end_receive_array (gpointer *items, gsize n, GError *error,
                                              PyObject *(*wrap) (gpointer item), GDestroyNotify release);
 PyObject   *coproc_native_wrap_message (CoprocMessage *message);
+PyObject   *coproc_native_wrap_variant (GVariant *variant);
 
 G_END_DECLS

@@ -14,7 +14,7 @@ import types
 from gi.repository import GLib
 
 from ..overrides import override
-from . import _coproc_errors, _coproc_interrupt
+from . import _coproc_blocks, _coproc_errors, _coproc_interrupt
 from ._coproc_base import begin, calls, check_all, complete, microseconds, pack_arguments, raw
 from ._coproc_errors import Error, checked, to_glib
 from ._coproc_pools import MapOperation, PoolWorker, WorkerPool
@@ -412,7 +412,10 @@ def serve(function, messenger):
             if request.get_kind() != _REQUEST:
                 continue
             try:
-                reply = function(request.payload)
+                if request.get_channel() == _coproc_blocks.CHANNEL:
+                    reply = _coproc_blocks.answer(function, request)
+                else:
+                    reply = function(request.payload)
             except Exception as error:
                 _messenger.reply_error(messenger, request, to_glib(error))
                 continue

@@ -7,6 +7,7 @@ Arguments are by position, all of them; times are microseconds.
 """
 
 import math
+import time
 
 from gi.module import get_introspection_module
 
@@ -110,3 +111,21 @@ def get_bytes(message):
     """None when the payload is no `ay`."""
     data = message.get_bytes()
     return None if data is None else view(data)
+
+
+# --- maps ---
+
+def apply(function, inputs, results, limit_us, max_bytes):
+    """Appends what the function makes of each input; until the last one, or one of the limits is reached.
+
+    What is not a simple value becomes a payload at once: so its size is known, and whether it can be one.
+    """
+    end = time.monotonic() + limit_us / 1e6
+    for item in inputs:
+        result = function(item)
+        if not (result is None or type(result) in (bool, float) or type(result) is int and abs(result) < 1 << 63):
+            result = to_variant(result)
+            max_bytes -= result.get_size()
+        results.append(result)
+        if max_bytes < 0 or time.monotonic() > end:
+            return

@@ -9,6 +9,7 @@ built-in type of that name, too, and is caused by the worker's traceback.
 
 import builtins
 import functools
+import re
 import traceback
 
 from gi.module import get_introspection_module
@@ -19,6 +20,7 @@ from ._coproc_interrupt import pop, raised
 _codes = get_introspection_module("Coproc").Error
 _DOMAIN = GLib.quark_to_string(get_introspection_module("Coproc").error_quark())
 _TRACE = "\n\nTraceback (most recent call last):\n"
+_TYPE = re.compile(r"(?:Item \d+ \(.*?\): |In worker \d+: )?([^:]*)")  # a pool says first which task, or which worker
 
 _ALSO = {
     "TIMED_OUT": TimeoutError,
@@ -107,7 +109,7 @@ def from_glib(error):
     head, mark, trace = error.message.partition(_TRACE)
     kind = CLASSES.get(error.code, Error)
     if kind is _Handler:
-        kind = _find_class(head.partition(":")[0])
+        kind = _find_class(_TYPE.match(head)[1])
     exception = kind(head, error.domain, error.code)
     exception.__suppress_context__ = True
     if mark:

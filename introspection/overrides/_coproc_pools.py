@@ -5,6 +5,7 @@
 import math
 import types
 
+from . import _coproc_blocks
 from ._coproc_base import begin, calls, check_all, complete, microseconds, pack_arguments, raw
 
 _pool = check_all(raw.WorkerPool)
@@ -73,7 +74,9 @@ class WorkerPool(raw.WorkerPool):
     def for_callable(cls, function, n_workers=0):
         """A pool of processes that call a Python function; see WorkerResource.for_callable()."""
         from . import coproc_worker
-        return cls.new_for_command(coproc_worker.get_command(function), n_workers)
+        pool = cls.new_for_command(coproc_worker.get_command(function), n_workers)
+        pool._takes_blocks = not coproc_worker.takes_messenger(function)
+        return pool
 
     def start(self, arguments=None, cancellable=None):
         """Starts the workers with a dict of arguments."""
@@ -84,9 +87,21 @@ class WorkerPool(raw.WorkerPool):
         return _pool.stop(self, self.get_model().grace_period if grace_us is None else grace_us)
 
     def map(self, inputs, chunk_size=0, cancellable=None):
-        """A list of the results of an iterable's items, in their order; raises what the first has failed with."""
+        """A list of the results of an iterable's items, in their order; raises what the first has failed with.
+
+        Up to `chunk_size` items of a Python function go into one message, which is one task in the figures of the
+        pool; 0: as suits them. Where each item has to be a task, for `task_timeout` or `max_tasks_per_worker`, each
+        goes alone.
+        """
+        if chunk_size != 1 and self._may_use_blocks():
+            return _coproc_blocks.Map(self, inputs, chunk_size).run(cancellable)
         results = _pool.map(self, [calls.to_variant(item) for item in inputs], chunk_size, cancellable)
         return [calls.from_variant(result) for result in results]
+
+    _takes_blocks = False
+
+    def _may_use_blocks(self):
+        return self._takes_blocks and self.task_timeout < 0 and not self.max_tasks_per_worker
 
     def map_ordered(self, inputs, chunk_size=0):
         """Iterates over the results in the order of the inputs."""

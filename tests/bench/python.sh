@@ -17,6 +17,10 @@ install_peers python3-gi python3-dev python-gi-dev gobject-introspection libgire
 build_bench
 seconds=$(echo "$scale" | awk '{ print $1 / 5 }')
 
+# Modules are compiled once, as those of an installed library are.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="$build/pycache"
+
 # in_build SCRIPT...: with the library that was just built
 in_build () {
   meson devenv -C "$build" /usr/bin/python3 "$@"

@@ -14,7 +14,8 @@ PEERS = {
     "node-json": "Node fork, JSON",
     "node-advanced": "Node fork, advanced",
 }
-THEIRS = [peer for peer in PEERS if peer not in ("python-override", "python-package")]
+OURS = ("python-override", "python-package", "python-override-pool", "python-package-pool")
+THEIRS = [peer for peer in PEERS if peer not in OURS]
 COLUMNS = {
     "64 B there and back": time_column("round-trip-64-b"),
     "on one core": time_column("round-trip-same-core"),
@@ -28,6 +29,7 @@ COLUMNS = {
     "64 in flight": ("in-flight", show_rate, True),
 }
 POOLS = {
+    "python-override-pool": "**`Coproc.WorkerPool`**",
     "python-package-pool": "**`coproc.Pool`**",
     "python-pool": "`multiprocessing.Pool`",
     "python-executor": "`ProcessPoolExecutor`",
@@ -41,7 +43,7 @@ POOL_COLUMNS = {
 
 
 def make_python_table(results, head, peers, own, columns):
-    rivals = {peer: own for peer in peers if peer != own}
+    rivals = {peer: own for peer in peers if peer not in OURS}
     return make_table([head, *columns], make_rows(results, peers, rivals, list(columns.values())))
 
 

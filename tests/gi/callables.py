@@ -6,6 +6,8 @@ import dataclasses
 import os
 import time
 
+from coprocgi import Coproc
+
 
 def double(value):
     return value * 2
@@ -25,6 +27,29 @@ def get_pid(value):
 
 def sleep(seconds):
     time.sleep(seconds)
+
+
+def sleep_and_get_pid(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def same(value):
+    return value
+
+
+def invert(value):
+    return 1 / value
+
+
+def complain(text):
+    if text:
+        raise Coproc.Error(text)
+
+
+def die_of(value):
+    if value:
+        os._exit(1)
 
 
 def odd(value):
