@@ -202,6 +202,10 @@ class Messenger(raw.Messenger):
         """Answers a request."""
         return calls.reply(self, request, payload)
 
+    def reply_multiple(self, requests, payloads):
+        """Answers requests at once, each with the payload of the same place."""
+        return _messenger.reply_multiple(self, list(requests), [calls.to_variant(payload) for payload in payloads])
+
     def reply_error(self, request, error):
         """Answers a request with a GLib.Error, or with another exception and its traceback."""
         return _messenger.reply_error(self, request, to_glib(error))
@@ -263,6 +267,7 @@ class Messenger(raw.Messenger):
                      callback, user_data, calls.from_variant, _explain)
 
     def call_finish(self, result):
+        """The reply to a call_async() that was given a callback."""
         return calls.from_variant(_messenger.call_finish(self, result))
 
     def receive_async(self, channel=None, cancellable=None, callback=None, *user_data):
@@ -271,6 +276,7 @@ class Messenger(raw.Messenger):
                      calls.from_variant)
 
     def receive_finish(self, result):
+        """What a receive_async() that was given a callback has received."""
         return calls.from_variant(_messenger.receive_finish(self, result))
 
     def receive_message_async(self, channel=None, timeout_us=-1, cancellable=None, callback=None,
@@ -419,6 +425,9 @@ def serve(function, messenger):
             except Exception as error:
                 _messenger.reply_error(messenger, request, to_glib(error))
                 continue
+            except BaseException as error:  # sys.exit(), say: who has asked is told before the end
+                _messenger.reply_error(messenger, request, to_glib(error))
+                raise
             try:
                 calls.reply(messenger, request, reply)
             except _ENDS:

@@ -3,7 +3,6 @@
 """What the classes of the override share: methods that raise exception classes, properties as attributes, and
 asynchronous methods that can be awaited."""
 
-import functools
 import sys
 import types
 
@@ -36,15 +35,22 @@ def complete(kind, checked):
     """Gives a class what it does not define itself: checked methods, and properties as attributes."""
     for name, function in vars(checked).items():
         if name not in vars(kind) and vars(kind.__base__)[name].is_method():
-            method = functools.partialmethod(function)
-            method.__doc__ = vars(kind.__base__)[name].__doc__
-            setattr(kind, name, method)
+            setattr(kind, name, _make_method(kind, name, function))
     for spec in GObject.list_properties(kind):
         name = spec.name.replace("-", "_")
         if not hasattr(kind, name):
             setattr(kind, name, _make_property(spec))
     kind.__module__ = _MODULE
     return override(kind)
+
+
+def _make_method(kind, name, function):
+    """A method of the library's, with what introspection says of its parameters."""
+    def method(self, *args, **kwargs):
+        return function(self, *args, **kwargs)
+    method.__name__, method.__qualname__ = name, f"{kind.__name__}.{name}"
+    method.__module__, method.__doc__ = _MODULE, vars(kind.__base__)[name].__doc__
+    return method
 
 
 def _make_property(spec):

@@ -119,9 +119,9 @@ def from_glib(error):
 
 def checked(function):
     """A function of the library that raises exception classes, and what a signal handler has raised."""
-    def check(*args):
+    def check(*args, **kwargs):
         try:
-            result = function(*args)
+            result = function(*args, **kwargs)
         except GLib.Error as error:
             raise pop() or from_glib(error)
         if raised and (exception := pop()) is not None:

@@ -133,10 +133,12 @@ class WorkerPool(raw.WorkerPool):
         return super().broadcast(calls.to_variant(payload))
 
     def start_async(self, arguments=None, cancellable=None, callback=None, *user_data):
+        """Starts the workers; awaited, they are there."""
         return begin(self, raw.WorkerPool, "start", (pack_arguments(arguments), cancellable), callback,
                      user_data)
 
     def stop_async(self, grace_us=None, cancellable=None, callback=None, *user_data):
+        """Ends the workers as stop() does."""
         return begin(self, raw.WorkerPool, "stop",
                      (self.get_model().grace_period if grace_us is None else grace_us, cancellable), callback,
                      user_data)
@@ -149,6 +151,7 @@ class WorkerPool(raw.WorkerPool):
                      callback, user_data, calls.from_variant)
 
     def submit_finish(self, result):
+        """The result of a submit_async() that was given a callback."""
         return calls.from_variant(_pool.submit_finish(self, result))
 
 

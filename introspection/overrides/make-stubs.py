@@ -6,8 +6,8 @@
     make-stubs.py Coproc-1.gir OUTPUT
 """
 
-import functools
 import inspect
+import re
 import sys
 import xml.etree.ElementTree
 
@@ -24,12 +24,11 @@ HEADER = '''\
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """The types of gi.repository.Coproc with its override, written by make-stubs.py."""
 
-from typing import Any, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Optional, Tuple, Type, TypeVar
+from typing import Any, AsyncIterator, Awaitable, Callable, Iterable, Iterator, List, Optional, Self, Tuple, Type
 
 from gi.repository import Gio, GLib, GObject
 
 Payload = Any  # None, bool, int, float, str, bytes, list, tuple, dict, a buffer, or GLib.Variant
-Self = TypeVar("Self")
 
 class Messages(Iterator[Message], AsyncIterator[Message]): ...
 '''
@@ -49,24 +48,57 @@ PARAMETERS = {
 # What they return, where it is not what introspection says.
 RETURNS = {
     "__aenter__": "Self", "__enter__": "Self", "__exit__": "None", "__aexit__": "None", "__aiter__": "Self",
-    "__iter__": "Self", "__repr__": "str", "alloc_bytes": "memoryview", "connect": "int", "for_callable": "Self", "map": "list[Any]",
-    "messages": "Messages", "receive": "Any", "receive_available": "list[Any]",
-    "receive_messages": "list[Message]", "receive_remaining": "Iterator[Any]", "serve": "None", "worker_connect": "Tuple[Messenger, dict[str, Any]]",
+    "__anext__": "Any", "__iter__": "Self", "__next__": "Any", "alloc_bytes": "memoryview",
+    "connect": "int", "for_callable": "Self", "map": "List[Any]",
+    "messages": "Messages", "receive": "Any", "receive_available": "List[Any]",
+    "receive_messages": "List[Message]", "receive_remaining": "Iterator[Any]", "serve": "None",
+    "try_receive": "Any", "worker_connect": "Tuple[Messenger, dict[str, Any]]",
 }
 
+# Properties of the override's own.
+PROPERTIES = {
+    "bytes": "Optional[memoryview]", "entry_points": "List[str]", "messenger": "Messenger", "payload": "Any",
+    "rlimits": "Optional[dict[str, int]]", "workers": "List[PoolWorker]",
+}
+
+FIELDS = ("parent_class", "parent_instance")  # of the structures in C
+
 NAMES = {"GType": "type", "Variant": "Any", "None": "None"}
+FUNDAMENTAL = {
+    "GStrv": "Optional[List[str]]", "GType": "type", "gboolean": "bool", "gchararray": "Optional[str]",
+    "gdouble": "float", "gint": "int", "gint64": "int", "guint": "int", "guint64": "int",
+}
 
 
 def get_type(text):
     """A type of PyGObject's signatures in the terms of Python."""
     text = text.strip()
+    if text.endswith(" or None"):
+        kind = get_type(text[:-len(" or None")])
+        return kind if kind == "Any" else f"Optional[{kind}]"
     if text.startswith("list") or text.startswith("{"):
-        return "list[Any]" if text.startswith("list") else "dict[Any, Any]"
+        return "List[Any]" if text.startswith("list") else "dict[Any, Any]"
     if text == "GLib.Variant":
         return "Any"
     if text in ("int", "float", "str", "bool", "bytes", "None") or text.startswith(("Gio.", "GLib.", "GObject.")):
         return text
-    return text[len("Coproc."):] if text.startswith("Coproc.") else NAMES.get(text, "Any")
+    if text.startswith("Coproc."):
+        name = text[len("Coproc."):]
+        return name if name in dir(Coproc) else "Callable[..., Any]"
+    return NAMES.get(text, "Any")
+
+
+def get_property_type(kind, name, value):
+    """The type of a property of a class: a GObject's, or one that a getter of introspection's gives."""
+    if name in PROPERTIES:
+        return PROPERTIES[name]
+    if isinstance(value.fget, FunctionInfo):
+        return get_raw_signature(value.fget)[1]
+    spec = kind.find_property(name.replace("_", "-"))
+    if spec.value_type.name in FUNDAMENTAL:
+        return FUNDAMENTAL[spec.value_type.name]
+    text = get_type(spec.value_type.name.replace("Coproc", "Coproc.", 1))
+    return text if text == "Any" or spec.value_type.is_a(GObject.TYPE_ENUM) else f"Optional[{text}]"
 
 
 def get_raw_signature(function):
@@ -106,14 +138,23 @@ def get_python_signature(name, function):
     return parameters, "Awaitable[Any]" if name.endswith("_async") else "Any"
 
 
+def in_python(text):
+    """What the reference says, without the marks of its links and constants."""
+    text = re.sub(r"\[property@Coproc\.(\w+):([\w-]+)\]", lambda link: link[1] + "." + link[2].replace("-", "_"), text)
+    text = re.sub(r"\[\w+@(?:Coproc\.)?([\w.:-]+)\]", r"\1", text)
+    text = text.replace("%NULL", "None").replace("%TRUE", "True").replace("%FALSE", "False")
+    return re.sub(r"%COPROC_ERROR_(?=[A-Z])", "Error.", text).replace("@", "")
+
+
 def read_docs(path):
-    """The first sentence of what the GIR says of each method."""
+    """The first paragraph of what the GIR says of each class, method and property."""
     docs = {}
     for parent in xml.etree.ElementTree.parse(path).getroot().iter():
         for child in parent:
             doc = child.find(CORE + "doc")
             if doc is not None and child.get("name") is not None:
-                docs[(parent.get("name"), child.get("name"))] = doc.text.split("\n\n")[0].strip()
+                name = child.get("name").replace("-", "_")
+                docs.setdefault((parent.get("name"), name), in_python(doc.text.split("\n\n")[0].strip()))
     return docs
 
 
@@ -136,7 +177,7 @@ class Writer:
         else:
             raw = next((vars(base)[name] for base in getattr(owner, "__mro__", ())
                         if isinstance(vars(base).get(name), FunctionInfo)), None)
-            if isinstance(kind, functools.partialmethod):
+            if raw is not None and "kwargs" in inspect.signature(function).parameters:  # as the library has it
                 parameters, result = get_raw_signature(raw)
             else:
                 parameters, result = get_python_signature(name, function)
@@ -148,9 +189,8 @@ class Writer:
         elif indent:
             self.add(indent, "@classmethod")
             parameters.insert(0, "cls")
-        doc = inspect.getdoc(value) if inspect.isroutine(value) and not isinstance(function, FunctionInfo) else None
-        if doc and "->" in doc:  # a signature, of introspection's
-            doc = None
+        doc = vars(function).get("__doc__", function.__doc__) if inspect.isfunction(function) else None
+        doc = None if doc and doc.startswith(name + "(") else doc and inspect.cleandoc(doc)  # a signature is none
         doc = doc or self.docs.get((getattr(owner, "__name__", None), name))
         coroutine = "async " if inspect.iscoroutinefunction(function) else ""
         self.add(indent, f"{coroutine}def {name}({', '.join(parameters)}) -> {result}:" + ("" if doc else " ..."), doc)
@@ -163,8 +203,16 @@ class Writer:
         elif base not in dir(Coproc):
             base = "GLib.Error" if issubclass(kind, GLib.Error) else "object"
         builtin = [other.__name__ for other in kind.__bases__ if other.__module__ == "builtins" and other is not object]
-        self.add(0, f"\nclass {name}({', '.join([base, *builtin])}):", inspect.getdoc(kind).split("\n\n")[0]
-                 if kind.__doc__ and "=" not in kind.__doc__[:30] else None)
+        if issubclass(kind, (GObject.GEnum, GObject.GFlags)):
+            base = "GObject.GFlags" if issubclass(kind, GObject.GFlags) else "GObject.GEnum"
+        doc = vars(kind).get("__doc__") or ":Constructors:"
+        doc = self.docs.get(("Coproc", name)) if doc.startswith(":Constructors:") else inspect.cleandoc(doc)
+        self.add(0, f"\nclass {name}({', '.join([base, *builtin])}):", doc)
+        if name == "Message":
+            self.add(1, "def __init__(self, payload: Payload = ..., channel: Optional[str] = ..., "
+                        "priority: float = ...) -> None: ...")
+        elif base == "GObject.Object":
+            self.add(1, "def __init__(self, **properties: Any) -> None: ...")
         length = len(self.lines)
         seen = set()
         for owner in kind.__mro__:
@@ -174,7 +222,7 @@ class Writer:
             if owner.__name__ != name:
                 break
             for member, value in sorted(vars(owner).items()):
-                if member not in seen and (not member.startswith("_") or member in RETURNS):
+                if member not in seen and member not in FIELDS and (not member.startswith("_") or member in RETURNS):
                     seen.add(member)
                     self.add_member(kind, member, value)
         if len(self.lines) == length:
@@ -182,14 +230,16 @@ class Writer:
 
     def add_member(self, kind, name, value):
         if isinstance(value, property):
-            self.add(1, "@property")
             doc = value.__doc__ if value.__doc__ and "->" not in value.__doc__ else None
-            self.add(1, f"def {name}(self) -> Any:" + ("" if doc else " ..."), doc)
+            doc = doc or self.docs.get((kind.__name__, name)) or self.docs.get((kind.__name__, "get_" + name))
+            text = get_property_type(kind, name, value)
+            self.add(1, "@property")
+            self.add(1, f"def {name}(self) -> {text}:" + ("" if doc else " ..."), doc)
             if value.fset is not None:
                 self.add(1, f"@{name}.setter")
-                self.add(1, f"def {name}(self, value: Any) -> None: ...")
+                self.add(1, f"def {name}(self, value: {text}) -> None: ...")
         elif isinstance(value, int):
-            self.add(1, f"{name}: int")
+            self.add(1, f"{name}: {kind.__name__ if isinstance(value, kind) else 'int'}")
         elif callable(getattr(kind, name)) and not name.startswith("do_"):
             self.add_function(1, kind, name, getattr(kind, name))
 

@@ -4,6 +4,7 @@
 
 import dataclasses
 import os
+import sys
 import time
 
 from coprocgi import Coproc
@@ -19,6 +20,10 @@ def scale(value, factor=1):
 
 def fail(value):
     raise KeyError(value)
+
+
+def leave(status):
+    sys.exit(status)
 
 
 def get_pid(value):

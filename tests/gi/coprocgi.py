@@ -3,7 +3,9 @@
 """What the Python tests share: the typelib, waiting with a deadline, TAP output."""
 
 import os
+import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -66,6 +68,13 @@ def until(condition, context=None, seconds=30):
             context.iteration(True)
     finally:
         tick.destroy()
+
+
+def interrupt_soon(number=signal.SIGINT, seconds=0.05):
+    """Sends this process a signal while it waits. Returns: a thread to join."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+    timer.start()
+    return timer
 
 
 def turn(context=None):

@@ -75,6 +75,16 @@ class Callable(Case):
         self.assertTrue(self.worker.is_alive())
         self.assertRaises(KeyError, call, "another one")
 
+    def test_exit(self):
+        """Who has asked is told that the worker ends, and by what."""
+        call = self.start(callables.leave).call
+        with self.assertRaises(Coproc.Handler) as caught:
+            call(3)
+        self.assertEqual(str(caught.exception), "SystemExit: 3")
+        self.assertIn("sys.exit(status)", str(caught.exception.__cause__))
+        self.worker.join(timeout=30)
+        self.assertEqual(self.worker.exit_status, 3)
+
     def test_traceback_is_shown(self):
         code = ("import gi; gi.require_version('Coproc', '1'); from gi.repository import Coproc; import callables\n"
                 "with Coproc.WorkerResource.for_callable(callables.fail) as worker: worker.messenger.call(1)")

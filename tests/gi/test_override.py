@@ -3,7 +3,6 @@
 """What the Python override adds to introspection."""
 
 import array
-import ast
 import asyncio
 import contextlib
 import gc
@@ -16,13 +15,7 @@ import sys
 import threading
 import time
 
-from coprocgi import Case, Coproc, Gio, GLib, SECOND, main, open_fds, pair, until
-
-
-def interrupt_soon(number=signal.SIGINT, seconds=0.05):
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
-    timer.start()
-    return timer
+from coprocgi import Case, Coproc, Gio, GLib, SECOND, interrupt_soon, main, open_fds, pair, until
 
 
 class Errors(Case):
@@ -160,6 +153,14 @@ class Messages(Case):
             host_end.send_norequest(b".", "b", priority=priority)
             message = worker_end.receive_message("b")
             self.assertEqual((message.kind, message.bytes), (Coproc.MessageKind.NOREQUEST, b"."))
+
+    def test_reply_multiple(self):
+        """Replies are values, too, of any iterable."""
+        worker_end, host_end = pair()
+        host_end.send_request_multiple(["a", "b"], "r")
+        requests = worker_end.receive_messages("r", 2)
+        self.assertTrue(worker_end.reply_multiple(requests, ({"to": request.payload} for request in requests)))
+        self.assertEqual(list(host_end.receive_remaining("r")), [{"to": "a"}, {"to": "b"}])
 
     def test_try_receive(self):
         """A payload of None is not nothing."""
@@ -556,26 +557,6 @@ class Asyncio(Case):
             await host_end.receive_async()
 
         self.assertRaises(KeyboardInterrupt, asyncio.run, run())
-
-
-class Stubs(Case):
-    def test_complete(self):
-        """What editors complete from names all that is there, with its parameters."""
-        with open(os.environ["COPROC_TEST_STUBS"], encoding="utf-8") as file:
-            tree = ast.parse(file.read())
-        classes = {node.name: {item.name: item for item in node.body
-                               if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef))}
-                   for node in tree.body if isinstance(node, ast.ClassDef)}
-        for kind in (Coproc.MapOperation, Coproc.Message, Coproc.Messenger, Coproc.Plugin, Coproc.PoolWorker,
-                     Coproc.WorkerPool, Coproc.WorkerResource):
-            missing = {name for base in kind.__mro__ if "Coproc" in base.__module__ for name in vars(base)
-                       if not name.startswith(("_", "do_"))} - set(classes[kind.__name__])
-            self.assertLessEqual(missing, {"parent_instance", "parent_class"})
-        self.assertIn("TimedOut", classes)
-        call = classes["Messenger"]["call"].args
-        self.assertEqual([argument.arg for argument in call.args + call.kwonlyargs],
-                         ["self", "payload", "channel", "timeout_us", "cancellable", "timeout"])
-        self.assertIn("worker_connect", {node.name for node in tree.body if isinstance(node, ast.FunctionDef)})
 
 
 class Import(Case):
