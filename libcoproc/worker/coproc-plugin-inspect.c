@@ -7,13 +7,14 @@
 #include "worker/coproc-plugin-inspect-private.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "coproc-error-private.h"
+#include "coproc-interrupt-private.h"
 #include "wire/coproc-io-private.h"
+#include "wire/coproc-transport-private.h"
 #include "wire/coproc-unix-private.h"
 #include "worker/coproc-offspring-private.h"
 #include "worker/coproc-plugin-loader-private.h"
@@ -207,21 +208,30 @@ inspection_new (const char *plugin, int result_fds[2], int stderr_fds[2], GError
   return self;
 }
 
-/* Reads what the child writes until it closes the pipe. FALSE: it has not in time. */
+/* Waits until there is something to read, or until @deadline. FALSE: a signal has ended the wait, and @error is set. */
 static gboolean
-read_result (int fd, GByteArray *result, gint64 deadline)
+await_input (int fd, gint64 deadline, GError **error)
+{
+  const gint64 limit = coproc_interrupt_limit (deadline);
+
+  coproc_transport_poll (fd, -1, limit);
+  if (limit != deadline && g_get_monotonic_time () >= limit)
+    coproc_interrupt_ask ();
+  return !coproc_interrupt_take (error);
+}
+
+/* Reads what the child writes until it closes the pipe. FALSE: it has not in time, or a signal has ended the wait, and
+ * only then @error is set. */
+static gboolean
+read_result (int fd, GByteArray *result, gint64 deadline, GError **error)
 {
   while (result->len <= MAX_RESULT_SIZE)
     {
-      gint64 left = deadline - g_get_monotonic_time ();
-      struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
       guint8 buffer[4096];
       gssize n;
 
-      if (left <= 0)
+      if (g_get_monotonic_time () >= deadline || !await_input (fd, deadline, error))
         return FALSE;
-      if (poll (&poll_fd, 1, (int) (left / 1000) + 1) <= 0)
-        continue;
       n = read (fd, buffer, sizeof buffer);
       if (n < 0 && (errno == EINTR || errno == EAGAIN))
         continue;
@@ -233,15 +243,16 @@ read_result (int fd, GByteArray *result, gint64 deadline)
   return TRUE;
 }
 
-/* Kills the child unless it ends by itself before @deadline; afterwards it is reaped. */
+/* Kills the child unless it ends by itself before @deadline, or a signal ends the wait for that, which is no error: the
+ * child has said what it had to say. Afterwards it is reaped. */
 static void
 wait_for_child (Inspection *self, gint64 deadline)
 {
   gint64 last = g_get_monotonic_time () + REAP_US;
 
   g_mutex_lock (&self->lock);
-  while (!self->ended && g_cond_wait_until (&self->cond, &self->lock, deadline))
-    ;
+  while (!self->ended && g_get_monotonic_time () < deadline && !coproc_interrupt_take (NULL))
+    coproc_interrupt_wait (&self->cond, &self->lock, deadline);
   if (!self->ended)
     {
       coproc_process_signal (self->process, SIGKILL);
@@ -310,7 +321,8 @@ coproc_plugin_inspect_in_child (const char *plugin, GError **error)
     inspection = inspection_new (plugin, result_fds, stderr_fds, &local_error);
   if (inspection != NULL)
     {
-      in_time = read_result (result_fds[0], result, deadline);
+      in_time = coproc_unix_set_nonblock (result_fds[0], &local_error)
+                && read_result (result_fds[0], result, deadline, &local_error);
       wait_for_child (inspection, in_time ? deadline : 0);
       if (in_time)
         facts = parse_result (result, &local_error);
@@ -323,7 +335,8 @@ coproc_plugin_inspect_in_child (const char *plugin, GError **error)
       coproc_clear_fd (&stderr_fds[i]);
     }
 
-  if (local_error != NULL && local_error->domain != COPROC_ERROR)
+  if (local_error != NULL && local_error->domain != COPROC_ERROR
+      && !g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     g_set_error (error, COPROC_ERROR, COPROC_ERROR_SPAWN, "A plugin cannot be looked at: %s",
                  local_error->message);
   else if (local_error != NULL)

@@ -176,7 +176,8 @@ new_from_variant (GVariant *facts)
  *
  * Errors: %COPROC_ERROR_PLUGIN_NOT_FOUND; %COPROC_ERROR_PLUGIN_REFUSED when the file may not be
  * loaded, or the child did not survive it; %COPROC_ERROR_PLUGIN_ABI; %COPROC_ERROR_PLUGIN_SYMBOL;
- * %COPROC_ERROR_HANDSHAKE_TIMEOUT when loading took longer than 10 seconds; %COPROC_ERROR_SPAWN.
+ * %COPROC_ERROR_HANDSHAKE_TIMEOUT when loading took longer than 10 seconds; %COPROC_ERROR_SPAWN;
+ * %G_IO_ERROR_CANCELLED when the function of [func@Coproc.set_interrupt_func] ends the wait.
  *
  * Threads: any; blocks.
  *
@@ -239,7 +240,8 @@ name_of_file (const char *path)
  * Where several files have one name the first is listed, as it is the one that would be used. What
  * cannot be loaded is left out.
  *
- * Errors: %COPROC_ERROR_SPAWN.
+ * Errors: %COPROC_ERROR_SPAWN; %G_IO_ERROR_CANCELLED when the function of [func@Coproc.set_interrupt_func] ends
+ * the wait.
  *
  * Threads: any; blocks while each of them is loaded in a child process.
  *
@@ -271,7 +273,8 @@ coproc_plugin_list (GError **error)
           plugin = coproc_plugin_inspect (path, &local_error);
           if (plugin != NULL)
             g_list_store_append (store, plugin);
-          else if (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_SPAWN))
+          else if (g_error_matches (local_error, COPROC_ERROR, COPROC_ERROR_SPAWN)
+                   || g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
             {
               g_propagate_error (error, g_steal_pointer (&local_error));
               return NULL;

@@ -7,12 +7,9 @@ import asyncio
 import contextlib
 import gc
 import io
-import os
 import pickle
-import signal
 import subprocess
 import sys
-import threading
 import time
 
 from coprocgi import Case, Coproc, Gio, GLib, SECOND, interrupt_soon, main, open_fds, pair, until
@@ -239,147 +236,6 @@ class Handlers(Case):
             self.assertRaises(Coproc.Handler, host_end.send_norequest, b"?")
             self.assertRaises(Coproc.Handler, host_end.send_request, b"?")
         self.assertEqual(host_end.messages_sent(), 0)
-
-
-class Interrupts(Case):
-    """Signal handlers run at once, wherever the main thread waits."""
-
-    def setUp(self):
-        self.worker_end, self.host_end = pair()
-
-    def check(self, function, *args):
-        timer = interrupt_soon()
-        start = time.monotonic()
-        self.assertRaises(KeyboardInterrupt, function, *args)
-        self.assertLess(time.monotonic() - start, 20)
-        timer.join()
-
-    def test_receives(self):
-        host_end = self.host_end
-        self.check(host_end.receive)
-        self.check(host_end.receive, "x", 60)
-        self.check(host_end.receive_any)
-        self.check(host_end.receive_message, "x")
-        self.check(host_end.await_available)
-        self.check(next, host_end.messages())
-        host_end.send_request("?", "r")
-        self.check(next, host_end.receive_remaining("r"))
-        self.worker_end.send_norequest("kept", "x")
-        self.assertEqual(host_end.receive("x"), "kept")
-
-    def test_call(self):
-        self.check(self.host_end.call, "?", "c")
-        self.assertEqual(self.host_end.remaining("c"), 0)
-
-    def test_send(self):
-        self.host_end.high_water_mark = 1 << 16
-
-        def fill():
-            while True:
-                self.host_end.send_norequest(bytes(1 << 16))
-
-        self.check(fill)
-
-    def test_worker(self):
-        worker = Coproc.WorkerResource.new_for_command(["/bin/sh", "-c", "exec sleep 60"])
-        worker.start_timeout = 60 * SECOND
-        self.check(worker.start)
-        worker = Coproc.WorkerResource.new_for_command(
-            [sys.executable, os.path.join(os.path.dirname(__file__), "worker.py")])
-        worker.start()
-        os.kill(worker.pid, signal.SIGSTOP)
-        self.check(worker.join)
-        self.check(worker.stop, 60 * SECOND)
-        os.kill(worker.pid, signal.SIGKILL)
-        worker.join()
-
-    def test_handler_returns(self):
-        """A handler that raises nothing does not end the wait: a call is made once."""
-        seen = []
-        old = signal.signal(signal.SIGUSR1, lambda *_: seen.append(time.monotonic()))
-        try:
-            interrupt_soon(signal.SIGUSR1)
-            answer = threading.Thread(target=self.answer, args=(seen,))
-            answer.start()
-            self.assertEqual(self.host_end.call("?", "c"), "!")
-            answer.join()
-        finally:
-            signal.signal(signal.SIGUSR1, old)
-        self.assertEqual(self.host_end.requests_sent("c"), 1)
-
-    def answer(self, seen):
-        """Answers once the handler has run, though the main thread waits."""
-        request = self.worker_end.receive_message("c")
-        deadline = time.monotonic() + 30
-        while not seen and time.monotonic() < deadline:
-            time.sleep(0.001)
-        self.worker_end.reply(request, "!" if seen else "the handler did not run")
-
-    def test_other_exception(self):
-        class Alarm(Exception):
-            pass
-
-        def handler(*_):
-            raise Alarm
-
-        old = signal.signal(signal.SIGALRM, handler)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
-            self.assertRaises(Alarm, self.host_end.receive)
-        finally:
-            signal.signal(signal.SIGALRM, old)
-
-    def test_other_threads_raise_nothing(self):
-        """What a handler has raised is the main thread's, however busy the others are with calls."""
-        class Alarm(Exception):
-            pass
-
-        def handler(*_):
-            raise Alarm
-
-        failures, done = [], []
-
-        def call():
-            while not done:
-                try:
-                    self.worker_end.available("c")
-                    self.worker_end.try_receive("c")
-                    self.worker_end.receive("c", timeout=0)
-                except TimeoutError:
-                    pass
-                except BaseException as error:
-                    failures.append(error)
-
-        def wait():
-            signal.setitimer(signal.ITIMER_REAL, 0.002)
-            self.host_end.receive()
-
-        old = signal.signal(signal.SIGALRM, handler)
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
-        threads = [threading.Thread(target=call) for _ in range(3)]
-        try:
-            for thread in threads:
-                thread.start()
-            for _ in range(100):
-                self.assertRaises(Alarm, wait)
-        finally:
-            sys.setswitchinterval(interval)
-            signal.signal(signal.SIGALRM, old)
-            done.append(True)
-            for thread in threads:
-                thread.join()
-        self.assertEqual(failures, [])
-
-    def test_other_threads_run(self):
-        """A blocking call does not hold the GIL."""
-        counted = []
-        thread = threading.Thread(target=lambda: (counted.extend(range(1000)),
-                                                  self.worker_end.send_norequest("go")))
-        thread.start()
-        self.assertEqual(self.host_end.receive(), "go")
-        thread.join()
-        self.assertEqual(len(counted), 1000)
 
 
 class Asyncio(Case):

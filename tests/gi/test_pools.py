@@ -8,7 +8,6 @@ import itertools
 import os
 import signal
 import threading
-import time
 
 import callables
 from coprocgi import Case, Coproc, Gio, GLib, main, until
@@ -78,26 +77,6 @@ class Pool(Case):
                 self.assertEqual([result async for result in pool.broadcast(4)], [8, 8])
 
         asyncio.run(run())
-
-    def test_interrupt(self):
-        """Ctrl-C ends the wait for results."""
-        with Coproc.WorkerPool.for_callable(callables.sleep, 1) as pool:
-            timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-            timer.start()
-            start = time.monotonic()
-            self.assertRaises(KeyboardInterrupt, pool.map, [60])
-            self.assertLess(time.monotonic() - start, 30)
-            timer.join()
-
-    def test_interrupt_start(self):
-        """Ctrl-C ends a start, of workers that do not get ready."""
-        pool = Coproc.WorkerPool.new_for_command(["/bin/sleep", "60"], 2)
-        pool.get_model().props.start_timeout = -1
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        self.assertRaises(KeyboardInterrupt, pool.start)
-        timer.join()
-        self.assertEqual(pool.props.state, Coproc.WorkerState.FAILED)
 
     def test_plugin(self):
         with Coproc.WorkerPool.new("echo", "identity", 2) as pool:

@@ -236,6 +236,23 @@ test_pool_stop (void)
   coproc_test_finalize (g_steal_pointer (&pool));
 }
 
+static gboolean
+wait_inspect (GError **error)
+{
+  g_autofree char *path = coproc_fault_path ("plugins/ctor-hang.so");
+  g_autoptr (CoprocPlugin) plugin = coproc_plugin_inspect (path, error);
+
+  return plugin != NULL;
+}
+
+/* The child in which a plugin hangs does not outlive it. */
+static void
+test_inspect (void)
+{
+  assert_interrupted (wait_inspect);
+  assert_asked (wait_inspect);
+}
+
 static void
 count_notified (gpointer data)
 {
@@ -291,6 +308,7 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/interrupt/join", test_join);
   coproc_test_add ("/coproc/interrupt/pool-start", test_pool_start);
   coproc_test_add ("/coproc/interrupt/pool-stop", test_pool_stop);
+  coproc_test_add ("/coproc/interrupt/inspect", test_inspect);
   coproc_test_add ("/coproc/interrupt/replaced", test_replaced);
 
   return g_test_run ();
