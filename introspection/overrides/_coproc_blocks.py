@@ -24,8 +24,8 @@ _MOST_US = 5000  # that a worker takes for a block, and for the input that it is
 
 _BYTES, _VARIANT = GLib.VariantType("ay"), GLib.VariantType("v")
 # What the library says of a block that has failed, and behind it the worker of the input.
-_ITEM = re.compile(r"Item (\d+)( \(.*?\): )")
-_PLACE = re.compile(r"Item (\d+): ")
+_ITEM = r"Item (\d+)( \(.*?\): )"
+_PLACE = r"Item (\d+): "
 
 
 def _pack(values):
@@ -133,12 +133,12 @@ class Map:
     @staticmethod
     def _name_inputs(blocks, message):
         """What the library says of a block, as it would say it of the input."""
-        block = _ITEM.match(message)
+        block = re.match(_ITEM, message)
         if block is None:
             return message
         first, n = blocks[int(block[1])]
         text = message[block.end():]
-        place = _PLACE.match(text) if n > 1 else None
+        place = re.match(_PLACE, text) if n > 1 else None
         if place is not None:
             return f"Item {first + int(place[1])}{block[2]}{text[place.end():]}"
         inputs = f"Item {first}" if n == 1 else f"Items {first} to {first + n - 1}"

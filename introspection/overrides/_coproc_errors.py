@@ -10,7 +10,6 @@ built-in type of that name, too, and is caused by the worker's traceback.
 import builtins
 import functools
 import re
-import traceback
 
 from gi.module import get_introspection_module
 from gi.repository import GLib
@@ -20,7 +19,7 @@ from ._coproc_interrupt import pop, raised
 _codes = get_introspection_module("Coproc").Error
 _DOMAIN = GLib.quark_to_string(get_introspection_module("Coproc").error_quark())
 _TRACE = "\n\nTraceback (most recent call last):\n"
-_TYPE = re.compile(r"(?:Item \d+ \(.*?\): |In worker \d+: )?([^:]*)")  # a pool says first which task, or which worker
+_TYPE = r"(?:Item \d+ \(.*?\): |In worker \d+: )?([^:]*)"  # a pool says first which task, or which worker
 
 _ALSO = {
     "TIMED_OUT": TimeoutError,
@@ -109,7 +108,7 @@ def from_glib(error):
     head, mark, trace = error.message.partition(_TRACE)
     kind = CLASSES.get(error.code, Error)
     if kind is _Handler:
-        kind = _find_class(_TYPE.match(head)[1])
+        kind = _find_class(re.match(_TYPE, head)[1])
     exception = kind(head, error.domain, error.code)
     exception.__suppress_context__ = True
     if mark:
@@ -134,6 +133,7 @@ def to_glib(error):
     """What a handler's exception is sent as."""
     if isinstance(error, GLib.Error):
         return GLib.Error(error.message, error.domain, error.code)
+    import traceback  # when it is needed: it takes long
     trace = "".join(traceback.format_tb(error.__traceback__))
     head = "".join(traceback.format_exception_only(type(error), error)).strip()
     return GLib.Error(f"{head}{_TRACE}{trace}", _DOMAIN, int(_codes.HANDLER))

@@ -33,6 +33,7 @@ POOLS = {
     "python-package-pool": "**`coproc.Pool`**",
     "python-pool": "`multiprocessing.Pool`",
     "python-executor": "`ProcessPoolExecutor`",
+    "python-gi": "two interpreters that import PyGObject",
 }
 POOL_COLUMNS = {
     "tasks, automatic chunks": ("map-automatic", show_rate, True),

@@ -18,7 +18,7 @@ _BYTES = GLib.VariantType("ay")
 
 _CHUNK_SECONDS = 0.002  # how long a chunk should take a worker: long beside what a message costs
 _MAX_CHUNK = 4096
-_ITEM = re.compile("^Item [0-9]+")  # what the library says of a task, by its number
+_ITEM = "^Item [0-9]+"  # what the library says of a task, by its number
 
 _serials = itertools.count(1)
 
@@ -104,7 +104,7 @@ class Map:
         if index in self._chunks:
             first, n = self._chunks[index]
             items = f"item {first}" if n == 1 else f"items {first} to {first + n - 1}"
-            error.message = _ITEM.sub(items, error.message)
+            error.message = re.sub(_ITEM, items, error.message)
         if error.matches(Coproc.error_quark(), Coproc.Error.RESTART_LIMIT):
             error.message = error.message.partition("\n")[0]  # behind it, the exception is in the worker's own form
         _library.fail(error, pickle.loads)

@@ -11,6 +11,7 @@ from ._codec import HostCodec
 from ._library import SECOND, Coproc, GLib, call
 from ._log import Log
 from ._map import Map
+from ._workers import Workers
 from .exceptions import WorkerIsAlreadyAliveError, WorkerIsAlreadyDeadError, WorkerIsDeadError
 from .messenger import MultiMessenger
 
@@ -67,7 +68,7 @@ class PoolWorker:
         return f"<{type(self).__name__} {self.pid or 'without a process'}>"
 
 
-class Pool:
+class Pool(Workers):
     """Workers that stay, and apply functions to items.
 
     `chunksize` is how many items a request has; None: as many as pay. A worker that ends is an error
@@ -86,16 +87,6 @@ class Pool:
         self._pool = None  # the library's; a new one at each start
         self._context = None  # where it tells of its workers; iterated when somebody asks
         self._codec = None
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc_info):
-        self.terminate(check_alive=False)
-
-    def __iter__(self):
-        return iter(self.workers)
 
     def __len__(self):
         return self.n

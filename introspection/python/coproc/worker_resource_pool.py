@@ -8,6 +8,7 @@ import threading
 import typing
 
 from ._library import Coproc
+from ._workers import Workers
 from .exceptions import WorkerDiedError
 from .messenger import PriorityMessenger, _REPLY, _REQUEST
 from .worker_resource import LegacyWorkerResource
@@ -18,7 +19,7 @@ _get_reply_serial = Coproc.Message.get_reply_serial
 
 
 @dataclasses.dataclass(eq=False)
-class WorkerResourcePool:
+class WorkerResourcePool(Workers):
     """A list of workers that start and end together."""
 
     workers: typing.List[LegacyWorkerResource]
@@ -29,16 +30,6 @@ class WorkerResourcePool:
         """A pool of n workers, each of which calls `worker_process_type(messenger=…, **start_kwargs)()`."""
         workers = [LegacyWorkerResource(worker_process_type, messenger_type) for _ in range(n)]
         return cls(workers, start_kwargs)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc_info):
-        self.terminate(check_alive=False)
-
-    def __iter__(self):
-        return iter(self.workers)
 
     def __len__(self):
         return len(self.workers)

@@ -65,6 +65,16 @@ def measure_import(code):
         float(subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout) for _ in range(5))
 
 
+def measure_interpreters():
+    """What workers that are fresh interpreters, and an import of libcoproc, begin with: PyGObject alone."""
+    code = "from gi.repository import GLib"
+    begun = time.perf_counter()
+    for process in [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]:
+        process.wait()
+    print(f"python-gi pool-start {(time.perf_counter() - begun) * 1e6:.6g}")
+    print(f"python-gi pool-import {measure_import(code) * 1e6:.6g}", flush=True)
+
+
 def measure(name, seconds):
     make, run, automatic = POOLS[name]
     begun = time.perf_counter()
@@ -79,3 +89,4 @@ def measure(name, seconds):
 if __name__ == "__main__":
     for name in POOLS:
         measure(name, get_seconds())
+    measure_interpreters()
