@@ -6,6 +6,10 @@
  * A block is in use as long as its owner holds it (to fill it, or because the application has it), or
  * more loans of it are out than have been returned. Returns are counted in shared memory, by the other
  * side; the owner looks at them when it needs a block.
+ *
+ * What the other side has read a moment ago is in its core's cache, and what was used long ago in none: either makes a
+ * copy into it twice as long. So blocks go round in a window that is larger than a core's cache and smaller than the
+ * one that cores share, and who is ahead waits for a moment before it copies to one beyond.
  */
 #include "wire/coproc-arena-private.h"
 
@@ -23,7 +27,15 @@
  * large as the first; what is free and still resident is not more either. */
 #define LIMIT (64u * 1024 * 1024)
 
+/* Bytes in use up to which returns need not be looked at, and beyond which it is better to wait for one before a copy,
+ * as long as there are two blocks of the size. */
+#define WINDOW (8u * 1024 * 1024)
+
 #define MAX_GAZE 100             /* looks for a return before the processor is offered to others: a few µs */
+
+/* What such a wait may take: as long as is lost without it, and until a reader is awake. */
+#define MIN_MOMENT 20            /* µs */
+#define COPIED_PER_US 8192       /* bytes */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -46,6 +58,13 @@ typedef struct
   gboolean held;         /* by the owner */
 } Block;
 
+/* Which blocks are taken. */
+typedef enum
+{
+  WITHIN_WINDOW,
+  WITHIN_LIMIT,
+} Reach;
+
 struct _CoprocArena
 {
   gatomicrefcount ref_count;
@@ -63,7 +82,7 @@ struct _CoprocArena
   guint8 *resident;           /* [COPROC_ARENA_UNITS] whether there is memory behind a unit */
   GArray *lent;               /* (element-type guint): blocks with loans */
   guint32 n_returns;          /* as last seen */
-  guint32 n_returns_in_vain;  /* ... when it was waited for a return that did not come; -1: not yet */
+  guint32 n_returns_in_vain[2]; /* ... when it was waited for a return that did not come, by Reach; -1: not yet */
   gsize n_used;               /* units */
   gsize n_resident;           /* units */
   gsize limit;                /* bytes: LIMIT, or two of the largest blocks up to that */
@@ -118,14 +137,6 @@ coproc_arena_unref (CoprocArena *self)
   g_free (self);
 }
 
-gsize
-coproc_arena_get_used (CoprocArena *self)
-{
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  return self->n_used * COPROC_ARENA_UNIT;
-}
-
 /* --- the owner's blocks --- */
 
 static gboolean
@@ -177,29 +188,48 @@ collect_locked (CoprocArena *self)
     }
 }
 
+gsize
+coproc_arena_get_used (CoprocArena *self)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (self->buddy != NULL)
+    collect_locked (self);
+  return self->n_used * COPROC_ARENA_UNIT;
+}
+
+/* Makes what the owner needs with its first block. */
+static void
+open_locked (CoprocArena *self)
+{
+  self->buddy = coproc_buddy_new (COPROC_ARENA_ORDERS);
+  self->blocks = g_new0 (Block, COPROC_ARENA_UNITS);
+  self->resident = g_new0 (guint8, COPROC_ARENA_UNITS);
+  self->lent = g_array_new (FALSE, FALSE, sizeof (guint));
+  self->n_returns_in_vain[WITHIN_WINDOW] = self->n_returns_in_vain[WITHIN_LIMIT] = G_MAXUINT32;
+  self->limit = LIMIT;
+}
+
 /* A block of at least @size bytes, held. FALSE: there is none. */
 static gboolean
-take_locked (CoprocArena *self, gsize size, guint *unit)
+take_locked (CoprocArena *self, gsize size, Reach reach, guint *unit)
 {
   const gsize n_units = (size + COPROC_ARENA_UNIT - 1) / COPROC_ARENA_UNIT;
   const guint order = n_units <= 1 ? 0 : g_bit_storage (n_units - 1);
+  const gsize n_bytes = (gsize) COPROC_ARENA_UNIT << order;
+  gsize most;
 
   if (size > COPROC_ARENA_SIZE)
     return FALSE;
   if (self->buddy == NULL)
-    {
-      self->buddy = coproc_buddy_new (COPROC_ARENA_ORDERS);
-      self->blocks = g_new0 (Block, COPROC_ARENA_UNITS);
-      self->resident = g_new0 (guint8, COPROC_ARENA_UNITS);
-      self->lent = g_array_new (FALSE, FALSE, sizeof (guint));
-      self->n_returns_in_vain = G_MAXUINT32;
-      self->limit = LIMIT;
-    }
-  collect_locked (self);
+    open_locked (self);
+  if (self->n_used * COPROC_ARENA_UNIT + n_bytes > WINDOW)
+    collect_locked (self);
   /* a reader may hold one until it has the next */
   if (size <= LIMIT)
-    self->limit = MAX (self->limit, ((gsize) 2 << order) * COPROC_ARENA_UNIT);
-  if (self->n_used > 0 && (self->n_used + ((gsize) 1 << order)) * COPROC_ARENA_UNIT > self->limit)
+    self->limit = MAX (self->limit, 2 * n_bytes);
+  most = reach == WITHIN_LIMIT ? self->limit : MIN (self->limit, MAX (WINDOW, 2 * n_bytes));
+  if (self->n_used > 0 && self->n_used * COPROC_ARENA_UNIT + n_bytes > most)
     return FALSE;
   *unit = coproc_buddy_take (self->buddy, order);
   if (*unit == COPROC_BUDDY_NONE)
@@ -261,9 +291,9 @@ await_return (CoprocArena *self, guint32 n_returns)
   sched_yield ();
 }
 
-/* The other side may be about to return a block. */
+/* The other side may be about to return a block: waits at most @patience µs for one. */
 static gboolean
-take_in_time (CoprocArena *self, gsize size, gint64 patience, guint *unit)
+take_in_time (CoprocArena *self, gsize size, Reach reach, gint64 patience, guint *unit)
 {
   gint64 deadline = 0, now = 0;
   gboolean taken, waits;
@@ -274,15 +304,16 @@ take_in_time (CoprocArena *self, gsize size, gint64 patience, guint *unit)
       if (deadline != 0)
         await_return (self, n_returns);
       g_mutex_lock (&self->lock);
-      taken = take_locked (self, size, unit);
-      waits = !taken && size <= LIMIT && self->lent->len > 0 && self->n_returns != self->n_returns_in_vain;
+      taken = take_locked (self, size, reach, unit);
+      waits = !taken && patience > 0 && size <= LIMIT && self->lent->len > 0
+              && self->n_returns != self->n_returns_in_vain[reach];
       now = waits ? g_get_monotonic_time () : 0;
       n_returns = self->n_returns;
       if (deadline == 0)
         deadline = now + patience;
       if (waits && now >= deadline)
         {
-          self->n_returns_in_vain = self->n_returns;
+          self->n_returns_in_vain[reach] = self->n_returns;
           waits = FALSE;
         }
       g_mutex_unlock (&self->lock);
@@ -291,11 +322,13 @@ take_in_time (CoprocArena *self, gsize size, gint64 patience, guint *unit)
   return taken;
 }
 
-/* A held block with memory behind it. */
+/* A held block with memory behind it; before all others one @within. */
 static gboolean
-take (CoprocArena *self, gsize size, gint64 patience, guint *unit)
+take (CoprocArena *self, gsize size, Reach within, gint64 patience, guint *unit)
 {
-  if (!take_in_time (self, size, patience, unit))
+  if ((within == WITHIN_LIMIT
+       || !take_in_time (self, size, within, MIN (patience, MIN_MOMENT + (gint64) (size / COPIED_PER_US)), unit))
+      && !take_in_time (self, size, WITHIN_LIMIT, patience, unit))
     return FALSE;
   if (make_resident (self, *unit, size))
     return TRUE;
@@ -327,7 +360,7 @@ coproc_arena_alloc (CoprocArena *self, gsize size, gint64 patience)
   Hold *hold;
   guint unit;
 
-  if (size == 0 || !take (self, size, patience, &unit))
+  if (size == 0 || !take (self, size, WITHIN_LIMIT, patience, &unit))
     return NULL;
   hold = g_new (Hold, 1);
   hold->arena = coproc_arena_ref (self);
@@ -374,7 +407,7 @@ coproc_arena_lend (CoprocArena *self, gconstpointer data, gsize size, gint64 pat
 
   if (lend_in_place (self, data, size, loan))
     return TRUE;
-  if (size == 0 || !take (self, size, patience, &unit))
+  if (size == 0 || !take (self, size, WITHIN_WINDOW, patience, &unit))
     return FALSE;
 
   offset = (gsize) unit * COPROC_ARENA_UNIT;

@@ -13,6 +13,7 @@
 #define KIB ((gsize) 1024)
 #define MIB (KIB * 1024)
 #define LIMIT (64 * MIB)
+#define WINDOW (8 * MIB)
 
 /* The two sides of one direction, each with its own mapping. */
 typedef struct
@@ -58,16 +59,6 @@ arenas_close (Arenas *self)
   coproc_shared_memory_unref (self->memory[1]);
 }
 
-/* What the owner still has in use, once it has looked. */
-static gsize
-get_used (Arenas *self)
-{
-  GBytes *bytes = coproc_arena_alloc (self->owner, 1, 0);
-
-  g_clear_pointer (&bytes, g_bytes_unref);
-  return coproc_arena_get_used (self->owner);
-}
-
 /* A payload that lies elsewhere is copied once, and its block comes back with the last reference. */
 static void
 test_copied (void)
@@ -87,12 +78,12 @@ test_copied (void)
   g_assert_cmpuint (slab->size, ==, 100 * KIB);
   memset (data, 7, 100 * KIB);
   g_assert_cmpmem (slab->data, slab->size, data, 100 * KIB);
-  g_assert_cmpuint (get_used (&arenas), ==, 128 * KIB);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 128 * KIB);
   coproc_slab_ref (slab);
   coproc_slab_unref (slab);
-  g_assert_cmpuint (get_used (&arenas), ==, 128 * KIB);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 128 * KIB);
   coproc_slab_unref (slab);
-  g_assert_cmpuint (get_used (&arenas), ==, 0);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
   arenas_close (&arenas);
 }
 
@@ -122,14 +113,14 @@ test_in_place (void)
   g_assert_cmpuint (slabs[1]->data[9], ==, 2);
 
   coproc_slab_unref (slabs[0]);
-  g_assert_cmpuint (get_used (&arenas), ==, MIB);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB);
   coproc_slab_unref (slabs[1]);
-  g_assert_cmpuint (get_used (&arenas), ==, MIB); /* the owner has it */
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* the owner has it */
   g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &whole));
   g_bytes_unref (bytes);
-  g_assert_cmpuint (get_used (&arenas), ==, MIB); /* the other side has it */
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* the other side has it */
   coproc_slab_unref (coproc_arena_borrow (arenas.other, &whole));
-  g_assert_cmpuint (get_used (&arenas), ==, 0);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
   arenas_close (&arenas);
 }
 
@@ -159,6 +150,33 @@ test_limit (void)
   g_assert_null (coproc_arena_alloc (arenas.owner, COPROC_ARENA_SIZE + 1, 0));
   g_assert_null (coproc_arena_alloc (arenas.owner, G_MAXSIZE, 0));
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
+  arenas_close (&arenas);
+}
+
+/* Blocks that come back go round in the window; where none does, those beyond are taken all the same. */
+static void
+test_window (void)
+{
+  g_autofree guint8 *data = g_malloc0 (64 * KIB);
+  const guint n_blocks = WINDOW / (64 * KIB);
+  CoprocLoan loans[LIMIT / (64 * KIB)];
+  Arenas arenas;
+
+  if (!arenas_open (&arenas))
+    return;
+  for (guint i = 0; i < 3 * n_blocks; i++)
+    {
+      g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, G_USEC_PER_SEC, &loans[i]));
+      coproc_slab_unref (coproc_arena_borrow (arenas.other, &loans[i]));
+      g_assert_cmpuint (loans[i].block, <, n_blocks);
+      if (i > 0)
+        g_assert_cmpuint (loans[i].block, !=, loans[i - 1].block);
+    }
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
+
+  for (guint i = 0; i < G_N_ELEMENTS (loans); i++)
+    g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, G_USEC_PER_SEC, &loans[i]));
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, LIMIT);
   arenas_close (&arenas);
 }
 
@@ -248,9 +266,9 @@ test_fork (void)
   slab = coproc_arena_borrow (arenas.other, &loan);
   g_bytes_unref (bytes);
   drop_in_child (NULL, slab);
-  g_assert_cmpuint (get_used (&arenas), ==, size);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, size);
   coproc_slab_unref (slab);
-  g_assert_cmpuint (get_used (&arenas), ==, 0);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
   arenas_close (&arenas);
 }
 
@@ -320,6 +338,7 @@ main (int argc, char **argv)
   g_test_add_func ("/coproc/arena/copied", test_copied);
   g_test_add_func ("/coproc/arena/in-place", test_in_place);
   g_test_add_func ("/coproc/arena/limit", test_limit);
+  g_test_add_func ("/coproc/arena/window", test_window);
   g_test_add_func ("/coproc/arena/two-large", test_two_large);
   g_test_add_func ("/coproc/arena/outlives", test_outlives);
   g_test_add_func ("/coproc/arena/fork", test_fork);
