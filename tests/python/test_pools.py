@@ -2,12 +2,14 @@
 # SPDX-FileCopyrightText: 2026 The libcoproc authors
 """Pools, as SEMANTICS.md has them: section 1.4, and the rows L1 to L9 of section 2."""
 
+import gc
 import itertools
 import os
 import signal
 import sys
 import threading
 import time
+import weakref
 
 from dropin import Case, coproc, main, open_fds, until
 
@@ -204,6 +206,51 @@ class Pools(Case):
             self.pool.map(lambda x: x + i, [1, 2])
             next(self.pool.map_unordered(square, range(10)))
         until(lambda: open_fds() <= before)
+
+    def test_fresh_functions(self):
+        """What is sent for one map only is not kept, neither here nor there."""
+        def get_sizes(data):
+            function = lambda _: (len(data), len(coproc._byvalue._received))  # noqa: E731
+            known = self.pool.map(function, range(4), chunksize=1)
+            logs = [name for name in os.listdir("/proc/self/fd") if "coproc-log" in read_link(f"/proc/self/fd/{name}")]
+            return weakref.ref(function), max(n for _, n in known), sum(
+                os.stat(f"/proc/self/fd/{name}").st_size for name in logs)
+
+        def read_link(path):
+            try:
+                return os.readlink(path)
+            except FileNotFoundError:  # that of the listing
+                return ""
+
+        data = bytes(100000)
+        sizes = [get_sizes(data) for _ in range(30)]
+        gc.collect()
+        self.assertEqual([alive() for alive, _, _ in sizes], [None] * 30)
+        self.assertLessEqual(sizes[-1][1], sizes[5][1])
+        self.assertEqual(sizes[-1][2], sizes[0][2])
+
+    def test_items_by_value(self):
+        """Functions and classes among the items, which the map's own function does not tell of."""
+        class Local:
+            def __init__(self, value):
+                self.value = value
+
+        items = (part for i in range(10) for part in (Local(i), lambda i=i: i))
+        results = self.pool.map(lambda x: x() if callable(x) else x, items, chunksize=1)
+        self.assertEqual([part.value if i % 2 == 0 else part for i, part in enumerate(results)],
+                         [i // 2 for i in range(20)])
+        self.assertTrue(all(type(part) is Local for part in results[::2]))
+        self.assertEqual(self.pool.map(lambda x: x.value, results[::2]), list(range(10)))
+
+    def test_many_maps_at_a_time(self):
+        """More than a worker keeps the functions of."""
+        maps = [self.pool.map_unordered(lambda x, n=n: (n, x), range(20), chunksize=1) for n in range(7)]
+        results = [[] for _ in maps]
+        for _ in range(20):
+            for n, one in enumerate(maps):
+                results[n].append(next(one))
+        for n, one in enumerate(results):
+            self.assertEqual(sorted(one), [(n, x) for x in range(20)])
 
     def test_interrupt(self):
         class Stop(Exception):

@@ -8,6 +8,9 @@ each, in the order of its first use. The definitions travel on a channel of thei
 message that needs them; in the worker they become attributes of `__main__`, so that both processes
 call them by the same name.
 
+For one map of a pool what has no name in the script, such as a lambda, is sent anew, and forgotten afterwards: there may be
+any number of them.
+
 An object is sent in two steps, so that what refers to itself can be sent, too: first a skeleton
 (the code of a function; the name, the bases and the slots of a class), then its state.
 """
@@ -34,6 +37,7 @@ _home = weakref.WeakValueDictionary()
 # In a worker: what the host has sent.
 _received = {}
 _received_keys = {}  # id -> key
+_scope = None  # (nullable) whose definition is being taken up
 
 # Attributes of a class that are made anew with it, or are of no use elsewhere.
 _NOT_STATE = frozenset(
@@ -63,13 +67,15 @@ def _is_importable(obj):
 
 
 class Definitions:
-    """What one worker has been told. `emit(bytes)` sends the worker a definition.
+    """What one worker has been told. `emit(bytes)` sends the worker a definition. `home` has been told what it
+    knows besides: what has a name in the script, and its variables, are told there.
 
     Threads: any; what one has begun to tell is told before another refers to it.
     """
 
-    def __init__(self, emit):
+    def __init__(self, emit, home=None):
         self._emit = emit
+        self._home = home
         self._lock = threading.RLock()  # of what follows, and of the order of what is sent
         self._sent = {}  # id -> (object, key): the object is kept, so that its id stays its own
         self._globals = {}  # name -> value
@@ -81,11 +87,17 @@ class Definitions:
             _Pickler(file, self).dump(obj)
         return file.getvalue()
 
+    def set_value(self, value):
+        """Sends what is the value of a scope there."""
+        self._tell(_set_value, value)
+
     def _tell(self, *definition):
         self._emit(self.dumps(definition))
 
     def declare(self, obj):
         """The key of a function or class, which is sent if it has not been."""
+        if self._home is not None and _has_name(obj):
+            return self._home.declare(obj)
         entry = self._sent.get(id(obj))
         if entry is not None:
             return entry[1]
@@ -123,6 +135,9 @@ class Definitions:
         )
 
     def _tell_globals(self, function):
+        if self._home is not None:
+            self._home._tell_globals(function)
+            return
         variables = function.__globals__
         for name in sorted(_global_names(function.__code__)):
             if name not in variables or name == "__builtins__":
@@ -339,10 +354,35 @@ def on_unknown(catch_up):
     _catch_up = catch_up
 
 
-def apply(definition):
-    """Takes up a definition."""
-    function, *arguments = pickle.loads(definition)
-    function(*arguments)
+class Scope:
+    """What is known for as long as it is needed: the functions and classes of one map, and its value."""
+
+    def __init__(self):
+        self.value = None
+        self._objects = {}  # key -> object
+
+    def add(self, key, obj):
+        self._objects[key] = obj
+
+    def forget(self):
+        """What has been defined by another scope since is that one's."""
+        for key, obj in self._objects.items():
+            _received_keys.pop(id(obj), None)
+            if _received.get(key) is obj:
+                del _received[key]
+
+
+def apply(definition, scope=None):
+    """Takes up a definition, for a scope or for good."""
+    global _scope
+
+    outer, _scope = _scope, scope
+    try:
+        function, *arguments = pickle.loads(definition)
+        _scope = scope  # to read it may have meant to take up others
+        function(*arguments)
+    finally:
+        _scope = outer
 
 
 def _resolve(key):
@@ -380,9 +420,19 @@ class _LocalPickler(pickle.Pickler):
         return _resolve, (_key_of(obj),)
 
 
-def _receive(key, obj, qualname):
+def _set_value(value):
+    _scope.value = value
+
+
+def _know(key, obj):
     _received[key] = obj
     _received_keys[id(obj)] = key
+    if _scope is not None:
+        _scope.add(key, obj)
+
+
+def _receive(key, obj, qualname):
+    _know(key, obj)
     if "." not in qualname and "<" not in qualname:
         _main()[qualname] = obj
 
@@ -392,8 +442,7 @@ def _make_function(key, code, name, module):
     variables = _main() if module is None else importlib.import_module(module).__dict__
     cells = tuple(types.CellType() for _ in code.co_freevars)
     function = types.FunctionType(code, variables, name, None, cells)
-    _received[key] = function
-    _received_keys[id(function)] = key
+    _know(key, function)
 
 
 def _fill_function(key, cells, defaults, kwdefaults, names, attributes):

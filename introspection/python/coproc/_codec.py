@@ -54,10 +54,14 @@ class Codec:
 
 
 class HostCodec(Codec):
-    """What the worker cannot import is sent to it first, with `emit(bytes)`."""
+    """What the worker cannot import is sent to it first, with `emit(bytes)`; and with that of `home` what is to stay."""
 
-    def __init__(self, emit):
-        self._definitions = _byvalue.Definitions(emit)
+    def __init__(self, emit, home=None):
+        self._definitions = _byvalue.Definitions(emit, home and home._definitions)
+
+    def set_value(self, value):
+        """Sends the value of a scope."""
+        self._definitions.set_value(value)
 
     def dumps(self, obj):
         try:

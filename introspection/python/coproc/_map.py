@@ -7,6 +7,7 @@ import pickle
 import re
 
 from . import _library
+from ._codec import HostCodec
 from ._library import Coproc, GLib
 from ._log import Log
 
@@ -19,6 +20,8 @@ _BYTES = GLib.VariantType("ay")
 _CHUNK_SECONDS = 0.002  # how long a chunk should take a worker: long beside what a message costs
 _MAX_CHUNK = 4096
 _ITEM = "^Item [0-9]+"  # what the library says of a task, by its number
+
+HEAD = 64  # bytes before each task: what the map is called, and where its function and what that needs can be read
 
 _serials = itertools.count(1)
 
@@ -33,7 +36,7 @@ class Map:
         self._pool = pool
         self._codec = codec
         self._function = function
-        self._key = None  # what it is called in the tasks
+        self._head = None  # of the tasks
         self._items = iter(datas)
         self._chunksize = chunksize
         self._seconds = None  # that an item takes, the mean of late
@@ -48,8 +51,9 @@ class Map:
 
     def __iter__(self):
         log = Log()
-        log.append(self._codec.dumps(self._function))
-        self._key = next(_serials), log.path
+        self._codec = HostCodec(log.append, self._codec)
+        self._codec.set_value(self._function)
+        self._head = f"{next(_serials)} {log.path}".encode().ljust(HEAD)
         operation = _map_lazy(self._pool, self._make_task, None, False, 1)
         try:
             while True:
@@ -73,7 +77,7 @@ class Map:
             items = list(itertools.islice(self._items, self._chunksize or self._choose_size()))
             if not items:
                 return None
-            data = self._codec.dumps((self._key, items))
+            data = self._head + self._codec.dumps(items)
         except BaseException as error:
             self._failure = error
             return None
