@@ -9,7 +9,9 @@
 #include "messenger/coproc-message-private.h"
 #include "worker/coproc-chunk-private.h"
 
-#define MAX_CHUNK_BYTES (256 << 10) /* in chunks that the pool makes: more gains nothing */
+/* In a chunk for another process: more gains nothing, and what is larger lies in shared blocks, into which a chunk would
+ * have to be copied once more. */
+#define MAX_CHUNK_BYTES (60 << 10)
 
 static GVariant *
 get_payload (CoprocPoolJob *job, gpointer input)
