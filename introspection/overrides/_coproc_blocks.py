@@ -18,7 +18,7 @@ from ._coproc_errors import checked, to_glib
 
 CHANNEL = "coproc-python-block"
 
-_MOST = 4096  # inputs of a block
+_MOST = 8192  # inputs of a block
 _MOST_BYTES = 256 << 10  # of inputs, and of results; one alone may have more
 _MOST_US = 5000  # that a worker takes for a block, and for the input that it is at then
 
@@ -38,8 +38,8 @@ def _pack(values):
 def _unpack(message):
     data = message.get_bytes()
     if data is not None:
-        variant = GLib.Variant.new_from_bytes(_VARIANT, data, False)
-        values = calls.from_variant(variant) if variant.is_normal_form() else None
+        # Whether it is one at all is found out while it is read; GLib would look at each number once more before.
+        values = calls.from_variant(GLib.Variant.new_from_bytes(_VARIANT, data, True))
         if type(values) is list:
             return values
     raise ValueError("What should be a block of a map is none")

@@ -6,6 +6,7 @@ import array
 import asyncio
 import itertools
 import os
+import random
 import signal
 import threading
 
@@ -172,6 +173,26 @@ class Blocks(Case):
             self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED))
             timer.join()
             self.assertEqual(pool.map([0]), pid)
+
+    def test_malformed(self):
+        """What a worker sends as a block is read with care, whatever it is."""
+        from gi.overrides import _coproc_blocks as blocks
+
+        numbers = random.Random(6)
+        block = [1, "two", [3.5, None, {"a": (True, b"x" * 20)}], {5: [6]}, GLib.Variant("m(nai)", (1, [2]))]
+        data = bytearray(blocks._pack(block)[0].get_data_as_bytes().get_data())
+        self.assertEqual(len(blocks._unpack(Coproc.Message(bytes(data)))), len(block))
+        n_refused = 0
+        for _ in range(3000):
+            changed = data[:numbers.randrange(1, len(data) + 1)]
+            for _ in range(numbers.randrange(4)):
+                changed[numbers.randrange(len(changed))] = numbers.choice([0, 1, 8, 40, 41, 97, 109, 118, 255])
+            try:
+                self.assertIs(type(blocks._unpack(Coproc.Message(bytes(changed)))), list)
+            except Exception:
+                n_refused += 1
+        self.assertGreater(n_refused, 1000)
+        self.assertRaises(ValueError, blocks._unpack, Coproc.Message("no bytes"))
 
     def test_own_loop(self):
         """A function that has its own loop gets each input in a message."""
