@@ -8,7 +8,7 @@
 /* exported _init */
 
 const {GLib} = imports.gi;
-const {fromVariant, toVariant} = imports.overrides._coprocPayload;
+const {asBytes, bytesOf, fromVariant, isOwned, toVariant, view} = imports.overrides._coprocPayload;
 
 const TRACE = '\n\nTraceback (most recent call last):\n';
 
@@ -106,7 +106,8 @@ function addMessage(Coproc) {
             return fromVariant(this.get_payload());
         },
         bytes() {
-            return this.get_bytes()?.toArray() ?? null;
+            const bytes = this.get_bytes();
+            return bytes && view(bytes);
         },
         channel() {
             return this.get_channel();
@@ -195,8 +196,12 @@ class Replies {
 /* --- messengers --- */
 
 function addMessenger(Coproc) {
-    const {Messenger, MessageKind} = Coproc;
+    const {Messenger, MessageKind, MultiMessenger, PriorityMessenger} = Coproc;
     const send = kind => function (original, payload, channel = null, priority = null) {
+        // Where bytes have no priority of their own no payload is made of them.
+        const bytes = [MultiMessenger, PriorityMessenger].includes(this.constructor) ? asBytes(payload) : null;
+        if (bytes !== null && !isOwned(bytes))
+            return this.send_bytes_full(bytes, channel, kind, priority ?? Infinity)[0];
         if (priority === null)
             return original.call(this, toVariant(payload), channel);
         return this.send_message(Coproc.Message.new_full(payload, channel, priority), kind)[0];
@@ -211,17 +216,22 @@ function addMessenger(Coproc) {
         send_request_multiple(original, payloads, channel = null) {
             return original.call(this, Array.from(payloads, toVariant), channel);
         },
-        send_reply(original, payload, channel = null) {
-            return original.call(this, toVariant(payload), channel);
-        },
+        send_reply: send(MessageKind.REPLY),
         send_bytes(original, data, channel = null) {
-            return original.call(this, data, channel);
+            const bytes = bytesOf(data);
+            return isOwned(bytes) ? this.send_norequest(bytes, channel) : original.call(this, bytes, channel);
+        },
+        alloc_bytes(original, size) {
+            return view(original.call(this, size));
         },
         send_error(original, error) {
             return original.call(this, toError(Coproc, error));
         },
         reply(original, request, payload) {
             return original.call(this, request, toVariant(payload));
+        },
+        reply_multiple(original, requests, payloads) {
+            return original.call(this, Array.from(requests), Array.from(payloads, toVariant));
         },
         reply_error(original, request, error) {
             return original.call(this, request, toError(Coproc, error));

@@ -13,13 +13,14 @@
  * GLib.Variant may stand anywhere in a value, and says its type itself. A whole number beyond 2^53 comes back
  * as a bigint.
  */
-/* exported toVariant, fromVariant */
+/* exported asBytes, bytesOf, fromVariant, isOwned, toVariant, view */
 
 const GLib = imports.gi.GLib;
 
 const EMPTY = new Uint8Array(0);
 const ALIGNMENTS = {b: 1, y: 1, n: 2, q: 2, i: 4, u: 4, h: 4, x: 8, t: 8, d: 8, s: 1, o: 1, g: 1, v: 8};
 const SIZES = {b: 1, y: 1, n: 2, q: 2, i: 4, u: 4, h: 4, x: 8, t: 8, d: 8};
+const SMALL = 16384; // bytes that may as well be copied
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const types = new Map();
@@ -31,9 +32,45 @@ function getType(code) {
     return type;
 }
 
+/* --- bytes --- */
+
+// Whose memory an array shows, where that is the library's: it is sent without a copy.
+const owners = new WeakMap();
+
+/** Bytes of the library as an array, which is no copy. */
+function view(bytes) {
+    const array = bytes.toArray();
+    if (array.length >= SMALL)
+        owners.set(array.buffer, bytes);
+    return array;
+}
+
+/** Whether an array shows memory of the library's. */
+function isOwned(array) {
+    return owners.has(array.buffer);
+}
+
+function toBytes(array) {
+    const owner = owners.get(array.buffer);
+    return owner ? owner.new_from_bytes(array.byteOffset, array.byteLength) : new GLib.Bytes(array);
+}
+
+/** The bytes of whatever has a buffer, not copied; anything else as it is. */
+function bytesOf(value) {
+    if (ArrayBuffer.isView(value))
+        return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return value instanceof ArrayBuffer ? new Uint8Array(value) : value;
+}
+
+const BYTES = [Uint8Array, Uint8ClampedArray, Int8Array, ArrayBuffer];
+
+/** The bytes of a value that becomes a payload `ay`, not copied; null for any other. */
+function asBytes(value) {
+    return typeof value === 'object' && BYTES.some(kind => value instanceof kind) ? bytesOf(value) : null;
+}
+
 /* --- writing --- */
 
-const bytesOf = array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const up = (size, alignment) => size + alignment - 1 & -alignment;
 
 /** Bytes for each of `count` framing offsets behind `size` bytes. */
@@ -124,8 +161,8 @@ function writeEntries(entries) {
 }
 
 const BUFFERS = [
-    [Uint8Array, 'ay'], [Uint8ClampedArray, 'ay'], [Int8Array, 'ay'], [Int16Array, 'an'], [Uint16Array, 'aq'],
-    [Int32Array, 'ai'], [Uint32Array, 'au'], [BigInt64Array, 'ax'], [BigUint64Array, 'at'], [Float64Array, 'ad'],
+    [Int16Array, 'an'], [Uint16Array, 'aq'], [Int32Array, 'ai'], [Uint32Array, 'au'], [BigInt64Array, 'ax'],
+    [BigUint64Array, 'at'], [Float64Array, 'ad'],
 ];
 
 function writeObject(value) {
@@ -135,8 +172,9 @@ function writeObject(value) {
         const normal = value.get_normal_form();
         return [normal.get_type_string(), normal.get_data_as_bytes().toArray()];
     }
-    if (value instanceof ArrayBuffer)
-        return ['ay', new Uint8Array(value)];
+    const bytes = asBytes(value);
+    if (bytes !== null)
+        return ['ay', bytes];
     if (value instanceof Float32Array)
         return ['ad', bytesOf(Float64Array.from(value))];
     for (const [kind, code] of BUFFERS) {
@@ -175,7 +213,7 @@ function toVariant(value) {
     if (value instanceof GLib.Variant)
         return value;
     const [code, data] = serialise(value);
-    return GLib.Variant.new_from_bytes(getType(code), new GLib.Bytes(data), true);
+    return GLib.Variant.new_from_bytes(getType(code), toBytes(data), true);
 }
 
 /* --- reading --- */
@@ -330,6 +368,6 @@ function fromVariant(variant) {
         return variant.get_string()[0];
     if (code === 'd')
         return variant.get_double();
-    const bytes = variant.get_data_as_bytes().toArray();
+    const bytes = view(variant.get_data_as_bytes());
     return code === 'ay' ? bytes : new Reader(bytes).read(code, 0, bytes.length);
 }

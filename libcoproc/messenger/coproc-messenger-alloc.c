@@ -44,8 +44,9 @@ alloc_shared (CoprocEndpoint *endpoint, gsize size)
  * coproc_messenger_send_message (messenger, message, COPROC_MESSAGE_KIND_NOREQUEST, NULL, &error);
  * ```
  *
- * In JavaScript the `toArray()` of the bytes is an array over the memory itself. With its override Python gets a
- * writable `memoryview` instead of the bytes; without it, `get_data()` copies, and a view of the memory itself takes
+ * With their overrides Python gets a writable `memoryview` and JavaScript a `Uint8Array` instead of the bytes. Without
+ * them, in JavaScript the `toArray()` of the bytes is an array over the memory itself; in Python `get_data()` copies, and
+ * a view of the memory itself takes
  *
  * ```python
  * glib = ctypes.CDLL("libglib-2.0.so.0")

@@ -37,6 +37,22 @@ export async function countLater(messenger) {
         messenger.reply(request, n++);
 }
 
+/** Holds a payload, and tells what its first byte is now. */
+export function look(messenger) {
+    let data = null;
+    for (const message of messenger.messages()) {
+        if (message.payload === null)
+            messenger.reply(message, data[0]);
+        else
+            data = message.payload;
+    }
+}
+
+/** Sends back what it has received, as it is there. */
+export function giveBack(value) {
+    return value;
+}
+
 export function refuse(messenger) {
     throw new TypeError('not today');
 }

@@ -49,6 +49,40 @@ test('callable/class-with-messenger', () => withWorker('Greeter', {greeting: 'Hi
     equal(messenger.call('you', 'names'), 'Hi, you!');
 }));
 
+test('callable/alloc-bytes', () => withWorker('look', {}, messenger => {
+    const size = 1 << 20;
+    const ways = {
+        bytes: data => messenger.send_bytes(data),
+        payload: data => messenger.send_norequest(data),
+        priority: data => messenger.send_norequest(data, null, 1),
+        part: data => messenger.send_request(data.subarray(0, size / 2)),
+        message: data => messenger.send_message(Coproc.Message.new_full(data), Coproc.MessageKind.NOREQUEST),
+    };
+    // What is sent from the library's memory is not copied: the worker sees what becomes of it.
+    for (const [name, send] of Object.entries(ways)) {
+        const data = messenger.alloc_bytes(size).fill(1);
+        send(data);
+        equal(messenger.call(null), 1, name);
+        data[0] = 7;
+        equal(messenger.call(null), 7, name);
+        // What is not of that memory is copied before the call returns.
+        const other = new Uint8Array(size).fill(2);
+        send(other);
+        other[0] = 7;
+        equal(messenger.call(null), 2, name);
+    }
+}));
+
+test('callable/bytes-back', () => withWorker('giveBack', {}, messenger => {
+    for (const size of [0, 1, 16384, 500000]) {
+        const data = new Uint8Array(size).fill(5);
+        const back = messenger.call(data);
+        equal([back.length, back.every(byte => byte === 5)], [size, true]);
+        equal(messenger.call({a: [data, 'x']}).a[0].length, size);
+        equal(messenger.call(back.subarray(size >> 1)).length, size - (size >> 1));
+    }
+}));
+
 test('callable/exception', () => withWorker('fail', {}, (messenger, worker) => {
     const error = fails(Codes.HANDLER, () => messenger.call('this'));
     truthy(error instanceof Coproc.Handler);

@@ -6,6 +6,7 @@
 import Coproc from 'gi://Coproc?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
 
 import {equal, fails, pair, rejects, resident, run, test, truthy} from './tap.js';
 
@@ -194,6 +195,45 @@ test('bytes/not-copied', () => {
     const views = Array.from({length: 50}, () => message.bytes);
     equal(views.map(view => view[view.length - 1]), Array(50).fill(7));
     truthy(resident() - before < 100 << 10, 'KiB more'); // 50 copies would have 400 MiB
+});
+
+test('bytes/any-buffer', () => {
+    const [workerEnd, hostEnd] = pair();
+    for (const data of [Float64Array.of(1), new Uint8Array(8).buffer, new DataView(new ArrayBuffer(8)),
+        new Array(8).fill(1)]) {
+        hostEnd.send_bytes(data);
+        equal(workerEnd.receive_blocking().length, 8);
+    }
+    for (const data of [Uint8Array.of(1, 2), Int8Array.of(1, 2), Uint8Array.of(1, 2).buffer]) {
+        for (const priority of [null, -1]) {
+            hostEnd.send_request(data, 'r', priority);
+            const request = workerEnd.receive_message('r');
+            equal([[...request.bytes], request.kind], [[1, 2], MessageKind.REQUEST]);
+            equal(request.priority, priority ?? Infinity);
+            workerEnd.send_reply(data, 'r');
+            equal([...hostEnd.receive_remaining('r')].map(reply => [...reply]), [[1, 2]]);
+        }
+    }
+});
+
+test('bytes/priority-of-a-subclass', () => {
+    const Shortest = GObject.registerClass(class extends Coproc.Messenger {
+        vfunc_get_priority(payload) {
+            return [true, payload.get_size()];
+        }
+    });
+    const [workerEnd, hostEnd] = pair(Shortest);
+    for (const size of [3, 1, 2])
+        hostEnd.send_norequest(new Uint8Array(size));
+    equal([1, 2, 3].map(() => workerEnd.receive_blocking().length), [1, 2, 3]);
+});
+
+test('requests/reply-multiple', () => {
+    const [workerEnd, hostEnd] = pair();
+    hostEnd.send_request_multiple(['a', 'b'], 'r');
+    const requests = workerEnd.receive_messages('r');
+    workerEnd.reply_multiple(requests, requests.map(request => ({to: request.payload})));
+    equal([...hostEnd.receive_remaining('r')], [{to: 'a'}, {to: 'b'}]);
 });
 
 test('imports/legacy', () => {
