@@ -7,7 +7,8 @@
  * Threads that receive read the link themselves, and waking the background thread for each message
  * as well would cost more than the message. So the first such receive parks the background's
  * reading; a timer looks now and then whether threads still receive, and when none has for a while
- * the background reads again. The hang-up of the link is watched all the time.
+ * the background reads again. A parked input is not even watched for its hang-up: whoever writes to a
+ * pipe that is polled pays for it with each write.
  */
 #include "messenger/coproc-endpoint-private.h"
 
@@ -26,13 +27,15 @@ typedef struct
 
 /* --- under the lock, from any thread --- */
 
-/* What to poll the input for: -1 for nothing at all, 0 for its hang-up alone. */
+/* What to poll the input for: -1 for nothing at all, 0 for its hang-up alone. A thread that receives sees
+ * the end by itself, except where it does not wait at the fd. */
 static int
 get_wanted_events_locked (CoprocEndpoint *self)
 {
   gboolean reads = self->state == COPROC_ENDPOINT_OPEN && !self->parked_input && !self->stalled;
 
-  if (!self->watch_input)
+  if (!self->watch_input
+      || (self->parked_input && self->state == COPROC_ENDPOINT_OPEN && self->transport->ops->wake == NULL))
     return -1;
   /* Two ends that close with output left let each other finish: what comes in is dropped. */
   if (self->state == COPROC_ENDPOINT_CLOSING)
