@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "coproc-error-private.h"
+#include "wire/coproc-inbox-private.h"
 
 /* A type that the peer has declared. */
 typedef struct
@@ -21,17 +22,12 @@ typedef struct
   guint8 has_variant;
 } DeclaredType;
 
-/* The unread bytes are slab->data[start .. end); start is the beginning of a frame and a multiple
- * of 8. Bytes before it may belong to slices, bytes from end on belong to nobody else: the decoder
- * may write there also while the slab is shared. */
 struct _CoprocDecoder
 {
   CoprocLimits limits;
-  CoprocSlab *slab;          /* (nullable) (owned) */
-  gsize start;
-  gsize end;
-  CoprocFrameHeader header;  /* of the frame at start, checked; valid if n_needed is not 0 */
-  gsize n_needed;            /* bytes of the frame at start with its padding, 0: not known yet */
+  CoprocInbox inbox;         /* begins with a frame */
+  CoprocFrameHeader header;  /* of that frame, checked; valid if n_needed is not 0 */
+  gsize n_needed;            /* bytes of that frame with its padding, 0: not known yet */
   CoprocBorrowFunc borrow;   /* (nullable) */
   gpointer borrow_data;
   CoprocSlab *borrowed;      /* (nullable) (owned): payload of the frame that was returned last */
@@ -86,7 +82,7 @@ void
 coproc_decoder_free (CoprocDecoder *self)
 {
   drop_payload (self);
-  g_clear_pointer (&self->slab, coproc_slab_unref);
+  coproc_inbox_clear (&self->inbox);
   g_clear_pointer (&self->types, g_array_unref);
   g_clear_pointer (&self->raw_keeper, g_variant_unref);
   g_clear_error (&self->error);
@@ -111,92 +107,29 @@ coproc_decoder_set_limits (CoprocDecoder *self, const CoprocLimits *limits)
 
 /* --- space --- */
 
-/* Goes on in a fresh slab of @size bytes with what has arrived of a frame. */
-static gboolean
-replace_slab (CoprocDecoder *self, gsize size, GError **error)
-{
-  gsize n_kept = self->end - self->start;
-  CoprocSlab *slab = coproc_slab_new (size);
-
-  if (slab == NULL)
-    {
-      g_set_error (error, COPROC_ERROR, COPROC_ERROR_LIMIT,
-                   "There is no memory for a frame of %" G_GSIZE_FORMAT " bytes", size);
-      return FALSE;
-    }
-
-  if (n_kept > 0)
-    memcpy (slab->data, self->slab->data + self->start, n_kept);
-  g_clear_pointer (&self->slab, coproc_slab_unref);
-  self->slab = slab;
-  self->start = 0;
-  self->end = n_kept;
-  return TRUE;
-}
-
-/* Whether the frame at start can be completed where it is. A little that is left of a slab is given
- * up, so that reads are large, unless that would cost a large copy. */
-static gboolean
-has_room (CoprocDecoder *self)
-{
-  gsize n_needed = MAX (self->n_needed, COPROC_FRAME_HEADER_SIZE);
-
-  if (self->slab == NULL)
-    return FALSE;
-  if (n_needed > COPROC_SLAB_SIZE)
-    return self->start == 0 && self->slab->size == n_needed;
-  if (self->slab->size != COPROC_SLAB_SIZE || n_needed > COPROC_SLAB_SIZE - self->start)
-    return FALSE;
-
-  return self->start == 0 || COPROC_SLAB_SIZE - self->end >= COPROC_SLAB_SIZE / 4
-         || self->end - self->start > COPROC_SLAB_SIZE / 4;
-}
-
 gpointer
 coproc_decoder_get_space (CoprocDecoder *self, gsize *size, GError **error)
 {
-  gsize n_kept = self->end - self->start;
-
   drop_payload (self);
-
-  if (n_kept == 0 || !has_room (self))
-    {
-      if (self->n_needed <= COPROC_SLAB_SIZE && self->slab != NULL
-          && self->slab->size == COPROC_SLAB_SIZE && !coproc_slab_is_shared (self->slab))
-        {
-          memmove (self->slab->data, self->slab->data + self->start, n_kept);
-          self->start = 0;
-          self->end = n_kept;
-        }
-      else if (!has_room (self)
-               && !replace_slab (self, MAX (self->n_needed, COPROC_SLAB_SIZE), error))
-        return NULL;
-    }
-
-  g_assert (self->end < self->slab->size);
-  *size = self->slab->size - self->end;
-  return self->slab->data + self->end;
+  return coproc_inbox_get_space (&self->inbox, self->n_needed, size, error);
 }
 
 void
 coproc_decoder_add (CoprocDecoder *self, gsize n_bytes)
 {
-  g_assert (self->slab != NULL && n_bytes <= self->slab->size - self->end);
-
-  self->end += n_bytes;
-  self->slab->data[self->end] = 0; /* see coproc_payload_check() */
+  coproc_inbox_add (&self->inbox, n_bytes);
 }
 
 void
 coproc_decoder_drop_rest (CoprocDecoder *self)
 {
-  self->end = self->start;
+  self->inbox.end = self->inbox.start;
 }
 
 gboolean
 coproc_decoder_get_partial (CoprocDecoder *self, gsize *n_received, gsize *n_announced)
 {
-  *n_received = self->end - self->start;
+  *n_received = coproc_inbox_get_size (&self->inbox);
   *n_announced = self->n_needed;
   return *n_received > 0;
 }
@@ -215,7 +148,7 @@ refuse (CoprocDecoder *self, CoprocError code, const char *format, ...)
   va_end (args);
 
   self->error = g_error_new (COPROC_ERROR, code, "A frame of the peer is refused: %s", reason);
-  self->start = self->end;
+  self->inbox.start = self->inbox.end;
   self->n_needed = 0;
   return FALSE;
 }
@@ -341,20 +274,17 @@ check_header (CoprocDecoder *self)
 
 /* --- payload --- */
 
-/* At most 7 bytes up to the next multiple of 8, all of them zero. */
-static gboolean
-check_padding (CoprocDecoder *self)
+/* Whether the at most 7 bytes up to the next multiple of 8 behind a frame of @length bytes are all zero. */
+static inline gboolean
+has_zero_padding (const guint8 *frame, gsize length)
 {
-  guint n_used = self->header.length % COPROC_FRAME_ALIGNMENT;
+  const guint n_used = length % COPROC_FRAME_ALIGNMENT;
   guint64 last;
 
   if (n_used == 0)
     return TRUE;
-
-  memcpy (&last, self->slab->data + self->start + self->n_needed - sizeof last, sizeof last);
-  if (GUINT64_FROM_LE (last) >> (8 * n_used) != 0)
-    return refuse (self, COPROC_ERROR_PROTOCOL, "its padding is not zero");
-  return TRUE;
+  memcpy (&last, frame + coproc_frame_padded (length) - sizeof last, sizeof last);
+  return GUINT64_FROM_LE (last) >> (8 * n_used) == 0;
 }
 
 static gboolean
@@ -396,7 +326,7 @@ check_value (CoprocDecoder *self, const DeclaredType *declared, const guint8 *da
     }
   else
     bytes = g_bytes_new_with_free_func (data, size, (GDestroyNotify) coproc_slab_unref,
-                                        coproc_slab_ref (self->slab));
+                                        coproc_slab_ref (self->inbox.slab));
 
   self->variant = coproc_payload_check (declared->type, declared->depth,
                                         declared->has_variant, bytes);
@@ -425,20 +355,65 @@ take_loan (CoprocDecoder *self, CoprocFrame *frame)
   return TRUE;
 }
 
-/* The frame at start, which has arrived as a whole. @for_caller: (out): it is not for the decoder
+/* --- frames --- */
+
+/* But for its type; the payload, which lies at @data, is the decoder's last. */
+static inline void
+fill_frame (CoprocDecoder *self, CoprocFrame *frame, const CoprocFrameHeader *header, const guint8 *data)
+{
+  frame->kind = header->kind;
+  frame->flags = header->flags;
+  frame->channel = header->channel;
+  frame->serial = header->serial;
+  frame->reply_serial = header->reply_serial;
+  frame->priority = header->priority;
+  frame->data = data;
+  frame->size = header->length - COPROC_FRAME_HEADER_SIZE;
+  frame->variant = self->variant;
+  frame->slab = self->inbox.slab;
+}
+
+/* Most frames are messages of bytes that have arrived as a whole: one look accepts what decode_frame() would.
+ * FALSE: it is left to that to say what it is. */
+static gboolean
+take_plain (CoprocDecoder *self, CoprocFrame *frame)
+{
+  const gsize n_available = coproc_inbox_get_size (&self->inbox);
+  const guint8 *in;
+  CoprocFrameHeader header;
+
+  if (self->n_needed != 0 || n_available < COPROC_FRAME_HEADER_SIZE || self->error != NULL)
+    return FALSE;
+  in = coproc_inbox_peek (&self->inbox);
+  coproc_frame_header_read (&header, in);
+  if (header.kind < COPROC_FRAME_NOREQUEST || header.kind > COPROC_FRAME_REPLY || header.type != 0
+      || header.version != COPROC_WIRE_VERSION || header.flags != 0 || header.serial == 0
+      || (header.reply_serial != 0) != (header.kind == COPROC_FRAME_REPLY) || isnan (header.priority)
+      || header.length < COPROC_FRAME_HEADER_SIZE || coproc_frame_padded (header.length) > n_available
+      || header.length - COPROC_FRAME_HEADER_SIZE > self->limits.max_message_size
+      || !has_zero_padding (in, header.length))
+    return FALSE;
+
+  fill_frame (self, frame, &header, in + COPROC_FRAME_HEADER_SIZE);
+  frame->type = COPROC_RAW_TYPE;
+  self->inbox.start += coproc_frame_padded (header.length);
+  return TRUE;
+}
+
+/* The first frame, which has arrived as a whole. @for_caller: (out): it is not for the decoder
  * alone */
 static gboolean
 decode_frame (CoprocDecoder *self, CoprocFrame *frame, gboolean *for_caller)
 {
   const CoprocFrameHeader *header = &self->header;
-  const guint8 *data = self->slab->data + self->start + COPROC_FRAME_HEADER_SIZE;
+  const guint8 *data = coproc_inbox_peek (&self->inbox) + COPROC_FRAME_HEADER_SIZE;
   gsize size = header->length - COPROC_FRAME_HEADER_SIZE;
   CoprocFramePayload payload = coproc_frame_get_rule (header->kind)->payload;
   const DeclaredType *declared = NULL;
 
   *for_caller = payload != COPROC_FRAME_PAYLOAD_UNKNOWN && payload != COPROC_FRAME_PAYLOAD_TYPE;
-  if (!check_padding (self))
-    return FALSE;
+  if (!has_zero_padding (coproc_inbox_peek (&self->inbox), header->length))
+    return refuse (self, COPROC_ERROR_PROTOCOL, "its padding is not zero");
 
   frame->type = NULL;
   if (payload == COPROC_FRAME_PAYLOAD_DATA && header->type == 0)
@@ -461,16 +436,7 @@ decode_frame (CoprocDecoder *self, CoprocFrame *frame, gboolean *for_caller)
   if (declared != NULL && !check_value (self, declared, data, size))
     return FALSE;
 
-  frame->kind = header->kind;
-  frame->flags = header->flags;
-  frame->channel = header->channel;
-  frame->serial = header->serial;
-  frame->reply_serial = header->reply_serial;
-  frame->priority = header->priority;
-  frame->data = data;
-  frame->size = size;
-  frame->variant = self->variant;
-  frame->slab = self->slab;
+  fill_frame (self, frame, header, data);
   return (header->flags & COPROC_FRAME_FLAG_LENT) == 0 || take_loan (self, frame);
 }
 
@@ -480,16 +446,18 @@ coproc_decoder_next (CoprocDecoder *self, CoprocFrame *frame, GError **error)
   gboolean for_caller = FALSE;
 
   drop_payload (self);
+  if (take_plain (self, frame))
+    return COPROC_DECODE_FRAME;
 
-  while (G_LIKELY (self->error == NULL))
+  while (self->error == NULL)
     {
-      gsize n_available = self->end - self->start;
+      gsize n_available = coproc_inbox_get_size (&self->inbox);
 
       if (self->n_needed == 0)
         {
           if (n_available < COPROC_FRAME_HEADER_SIZE)
             return COPROC_DECODE_MORE;
-          coproc_frame_header_read (&self->header, self->slab->data + self->start);
+          coproc_frame_header_read (&self->header, coproc_inbox_peek (&self->inbox));
           if (!check_header (self))
             break;
           self->n_needed = coproc_frame_padded (self->header.length);
@@ -500,7 +468,7 @@ coproc_decoder_next (CoprocDecoder *self, CoprocFrame *frame, GError **error)
       if (!decode_frame (self, frame, &for_caller))
         break;
 
-      self->start += self->n_needed;
+      self->inbox.start += self->n_needed;
       self->n_needed = 0;
       if (for_caller)
         return COPROC_DECODE_FRAME;
