@@ -91,6 +91,13 @@ typedef struct
 extern const char coproc_raw_type[];
 #define COPROC_RAW_TYPE ((const GVariantType *) coproc_raw_type)
 
+/* Whether a type string, wherever it lies, is that of raw bytes. */
+static inline gboolean
+coproc_type_is_raw (const char *type)
+{
+  return type[0] == 'a' && type[1] == 'y' && type[2] == '\0';
+}
+
 /* --- header: pure --- */
 
 /* The fields of a header as they lie on the wire, in host order. */
@@ -107,7 +114,28 @@ typedef struct
   double priority;
 } CoprocFrameHeader;
 
-void     coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out);
+G_STATIC_ASSERT (sizeof (double) == sizeof (guint64));
+
+/* @out: COPROC_FRAME_HEADER_SIZE bytes, of any alignment */
+static inline void
+coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out)
+{
+  const guint16 flags = GUINT16_TO_LE (header->flags);
+  const guint32 words[] = { GUINT32_TO_LE (header->channel), GUINT32_TO_LE (header->type) };
+  const guint32 length = GUINT32_TO_LE (header->length);
+  const guint64 serials[] = { GUINT64_TO_LE (header->serial), GUINT64_TO_LE (header->reply_serial) };
+  guint64 priority;
+
+  memcpy (&priority, &header->priority, sizeof priority);
+  priority = GUINT64_TO_LE (priority);
+  memcpy (out, &length, sizeof length);
+  out[4] = header->version;
+  out[5] = header->kind;
+  memcpy (out + 6, &flags, sizeof flags);
+  memcpy (out + 8, words, sizeof words);
+  memcpy (out + 16, serials, sizeof serials);
+  memcpy (out + 32, &priority, sizeof priority);
+}
 
 /* Checks nothing. @in: COPROC_FRAME_HEADER_SIZE bytes, of any alignment, each read once */
 static inline void

@@ -11,8 +11,6 @@
 
 /* --- header --- */
 
-G_STATIC_ASSERT (sizeof (double) == sizeof (guint64));
-
 static inline guint64
 get_64 (const guint8 *in)
 {
@@ -20,20 +18,6 @@ get_64 (const guint8 *in)
 
   memcpy (&value, in, sizeof value);
   return GUINT64_FROM_LE (value);
-}
-
-static inline void
-put_16 (guint8 *out, guint16 value)
-{
-  value = GUINT16_TO_LE (value);
-  memcpy (out, &value, sizeof value);
-}
-
-static inline void
-put_32 (guint8 *out, guint32 value)
-{
-  value = GUINT32_TO_LE (value);
-  memcpy (out, &value, sizeof value);
 }
 
 static inline void
@@ -58,24 +42,6 @@ coproc_loan_read (CoprocLoan *loan, const guint8 *in)
   loan->offset = get_64 (in);
   loan->size = get_64 (in + 8);
   loan->block = get_64 (in + 16);
-}
-
-/* @out: COPROC_FRAME_HEADER_SIZE bytes, of any alignment */
-void
-coproc_frame_header_write (const CoprocFrameHeader *header, guint8 *out)
-{
-  guint64 priority;
-
-  memcpy (&priority, &header->priority, sizeof priority);
-  put_32 (out, header->length);
-  out[4] = header->version;
-  out[5] = header->kind;
-  put_16 (out + 6, header->flags);
-  put_32 (out + 8, header->channel);
-  put_32 (out + 12, header->type);
-  put_64 (out + 16, header->serial);
-  put_64 (out + 24, header->reply_serial);
-  put_64 (out + 32, priority);
 }
 
 /* What each kind carries; the page of the wire format shows the same table. */
@@ -151,7 +117,7 @@ coproc_type_writer_lookup (CoprocTypeWriter    *self,
   gpointer key, value;
 
   *is_new = FALSE;
-  if (strcmp (string, coproc_raw_type) == 0)
+  if (coproc_type_is_raw (string))
     {
       *number = 0;
       return TRUE;
@@ -366,7 +332,7 @@ coproc_variant_check (GVariant *payload, GError **error)
                                             : measure_type (type, length, &depth, &has_variant);
   if (problem == NULL && data == NULL && size > 0)
     problem = "it is not in normal form";
-  if (problem == NULL && strcmp (type, "ay") != 0
+  if (problem == NULL && !coproc_type_is_raw (type)
       && !((!has_variant || is_shallow (depth, data, size)) && g_variant_is_normal_form (payload)))
     {
       /* As a part of a larger value it may have been refused for the depth of the whole. */

@@ -7,21 +7,13 @@
 
 #define CHUNK_SIZE (64 * 1024 - 64) /* bytes of a chunk that frames share */
 
-/* Either bytes of its own, or a reference to those of a payload. */
-typedef struct
-{
-  GVariant *variant;   /* (nullable) (owned) */
-  guint8 *data;
-  gsize capacity;      /* bytes that fit */
-  gsize end;           /* bytes filled */
-  gsize begin;         /* bytes consumed */
-} CoprocChunk;
-
 static void
 drop_head (CoprocOutbox *self, GPtrArray **spent)
 {
-  CoprocChunk *chunk = g_queue_pop_head (&self->chunks);
+  CoprocOutboxChunk *chunk = g_queue_pop_head (&self->chunks);
 
+  if (chunk == self->tail)
+    self->tail = NULL;
   if (chunk->variant != NULL)
     coproc_transport_spend (spent, chunk->variant);
   else
@@ -33,6 +25,7 @@ void
 coproc_outbox_init (CoprocOutbox *self)
 {
   g_queue_init (&self->chunks);
+  self->tail = NULL;
   self->size = 0;
 }
 
@@ -44,44 +37,39 @@ coproc_outbox_clear (CoprocOutbox *self, GPtrArray **spent)
   self->size = 0;
 }
 
-guint8 *
-coproc_outbox_append (CoprocOutbox *self, gsize size)
+static CoprocOutboxChunk *
+add_chunk (CoprocOutbox *self)
 {
-  CoprocChunk *chunk = g_queue_peek_tail (&self->chunks);
-  guint8 *room;
+  self->tail = g_new0 (CoprocOutboxChunk, 1);
+  g_queue_push_tail (&self->chunks, self->tail);
+  return self->tail;
+}
 
-  if (chunk == NULL || chunk->capacity - chunk->end < size)
-    {
-      chunk = g_new0 (CoprocChunk, 1);
-      chunk->capacity = MAX (size, CHUNK_SIZE);
-      chunk->data = g_malloc (chunk->capacity);
-      g_queue_push_tail (&self->chunks, chunk);
-    }
-  room = chunk->data + chunk->end;
-  chunk->end += size;
-  self->size += size;
-  return room;
+void
+coproc_outbox_make_room (CoprocOutbox *self, gsize size)
+{
+  CoprocOutboxChunk *chunk = add_chunk (self);
+
+  chunk->capacity = MAX (size, CHUNK_SIZE);
+  chunk->data = g_malloc (chunk->capacity);
 }
 
 void
 coproc_outbox_append_variant (CoprocOutbox *self, GVariant *variant, gconstpointer data, gsize size)
 {
-  CoprocChunk *chunk = g_new0 (CoprocChunk, 1);
+  CoprocOutboxChunk *chunk = add_chunk (self);
 
   chunk->variant = g_variant_ref (variant);
   chunk->data = (guint8 *) data;
   chunk->end = chunk->capacity = size;
-  g_queue_push_tail (&self->chunks, chunk);
   self->size += size;
 }
 
 gconstpointer
 coproc_outbox_peek (CoprocOutbox *self, gsize *size)
 {
-  CoprocChunk *chunk = g_queue_peek_head (&self->chunks);
+  const CoprocOutboxChunk *chunk = self->chunks.head->data;
 
-  if (self->size == 0)
-    return NULL;
   *size = chunk->end - chunk->begin;
   return chunk->data + chunk->begin;
 }
@@ -89,7 +77,7 @@ coproc_outbox_peek (CoprocOutbox *self, gsize *size)
 void
 coproc_outbox_consume (CoprocOutbox *self, gsize size, GPtrArray **spent)
 {
-  CoprocChunk *chunk = g_queue_peek_head (&self->chunks);
+  CoprocOutboxChunk *chunk = self->chunks.head->data;
 
   chunk->begin += size;
   self->size -= size;

@@ -72,7 +72,8 @@ append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
       memcpy (out, frame->data, frame->size);
       out += frame->size;
     }
-  memset (out, 0, padding);
+  if (padding > 0)
+    memset (out, 0, padding);
   self->link.n_unsent = self->outbox.size;
 }
 
@@ -153,12 +154,11 @@ CoprocFlushResult
 coproc_pipe_transport_flush (CoprocTransportLink *link, GError **error)
 {
   CoprocPipeTransport *self = (CoprocPipeTransport *) link;
-  gconstpointer data;
-  gsize size;
 
-  while ((data = coproc_outbox_peek (&self->outbox, &size)) != NULL)
+  while (self->outbox.size > 0)
     {
-      gsize n_written = 0;
+      gsize size, n_written = 0;
+      gconstpointer data = coproc_outbox_peek (&self->outbox, &size);
       GIOStatus status;
 
       if (self->out == NULL)
