@@ -9,23 +9,25 @@
 
 G_BEGIN_DECLS
 
+typedef struct _CoprocChannel CoprocChannel;
+
 /* What a side owes for a request that it has popped. All under the endpoint's lock but for the
  * reference count, which is atomic: a message may be freed in any thread. Referenced by the request's
  * message and, while unanswered, by its channel. */
 struct _CoprocInvocation
 {
-  gatomicrefcount ref_count;
+  int ref_count;             /* (atomic) */
   gconstpointer owner;       /* the endpoint whose peer it is owed to; compared, never used */
-  gboolean answered;
+  gboolean answered;         /* or its endpoint is gone */
   guint64 serial;
   double priority;
-  char *channel;             /* (nullable) GRefString */
+  CoprocChannel *channel;    /* of the owner, and to be used only after that has been compared */
   GCancellable *cancellable; /* (nullable) made on demand, cancelled when the requester gives up */
   GList link;                /* its place among the channel's unanswered; data is the invocation */
 };
 
-CoprocInvocation *coproc_invocation_new   (CoprocMessage *request);
-CoprocInvocation *coproc_invocation_ref   (CoprocInvocation *self);
+/* With @n_refs references. */
+CoprocInvocation *coproc_invocation_new   (CoprocChannel *channel, CoprocMessage *request, int n_refs);
 void              coproc_invocation_unref (CoprocInvocation *self);
 
 /* Messages that are linked by their `next`. */
@@ -43,6 +45,9 @@ coproc_chain_append (CoprocChain *self, CoprocMessage *message)
   self->last = message;
 }
 
+/* Takes @first (nullable) and what is behind it. */
+void coproc_chain_free (gpointer first);
+
 /* Messages in one order, by priority or by arrival. */
 typedef struct
 {
@@ -54,9 +59,9 @@ typedef struct
   gboolean unsorted;         /* there may be some in arrived */
 } CoprocLane;
 
-/* One per name and endpoint. Everything under the endpoint's lock; the GAsyncQueue's own lock is
- * never contended. */
-typedef struct
+/* One per name and endpoint, as long as the endpoint. Everything under the endpoint's lock; the
+ * GAsyncQueue's own lock is never contended. */
+struct _CoprocChannel
 {
   char *name;                /* (nullable) GRefString, NULL: the default channel; immutable */
   gboolean by_priority;      /* immutable */
@@ -85,7 +90,7 @@ typedef struct
   guint64 replies_received;
   guint64 messages_sent;     /* (endpoint's write lock) */
   guint64 messages_received; /* popped */
-} CoprocChannel;
+};
 
 CoprocChannel *coproc_channel_new       (const char *name, gboolean by_priority);
 void           coproc_channel_free      (CoprocChannel *self);

@@ -24,32 +24,27 @@ typedef struct
 } CoprocLevel;
 
 CoprocInvocation *
-coproc_invocation_new (CoprocMessage *request)
+coproc_invocation_new (CoprocChannel *channel, CoprocMessage *request, int n_refs)
 {
-  CoprocInvocation *self = g_slice_new0 (CoprocInvocation);
+  CoprocInvocation *self = g_slice_new (CoprocInvocation);
 
-  g_atomic_ref_count_init (&self->ref_count);
-  self->serial = request->serial;
-  self->priority = request->priority;
-  self->channel = request->channel != NULL ? g_ref_string_acquire (request->channel) : NULL;
-  self->link.data = self;
-  return self;
-}
-
-CoprocInvocation *
-coproc_invocation_ref (CoprocInvocation *self)
-{
-  g_atomic_ref_count_inc (&self->ref_count);
+  *self = (CoprocInvocation) {
+    .ref_count = n_refs,
+    .serial = request->serial,
+    .priority = request->priority,
+    .channel = channel,
+    .link = { .data = self },
+  };
   return self;
 }
 
 void
 coproc_invocation_unref (CoprocInvocation *self)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
+  /* who has the only reference stays alone */
+  if (g_atomic_int_get (&self->ref_count) != 1 && !g_atomic_int_dec_and_test (&self->ref_count))
     return;
 
-  g_clear_pointer (&self->channel, g_ref_string_release);
   g_clear_object (&self->cancellable);
   g_slice_free (CoprocInvocation, self);
 }
@@ -65,8 +60,8 @@ chain_pop (CoprocChain *self)
   return message;
 }
 
-static void
-chain_free (gpointer first)
+void
+coproc_chain_free (gpointer first)
 {
   CoprocChain chain = { .first = first };
 
@@ -124,20 +119,20 @@ level_free (gpointer data)
 {
   CoprocLevel *level = data;
 
-  chain_free (level->messages.first);
+  coproc_chain_free (level->messages.first);
   g_free (level);
 }
 
 static void
 lane_init (CoprocLane *self)
 {
-  self->arrived = g_async_queue_new_full (chain_free);
+  self->arrived = g_async_queue_new_full (coproc_chain_free);
 }
 
 static void
 lane_clear (CoprocLane *self)
 {
-  chain_free (self->run.first);
+  coproc_chain_free (self->run.first);
   g_clear_pointer (&self->levels, g_sequence_free);
   g_clear_pointer (&self->arrived, g_async_queue_unref);
 }
@@ -357,7 +352,10 @@ coproc_channel_free (CoprocChannel *self)
   GList *link;
 
   while ((link = g_queue_pop_head_link (&self->unanswered)) != NULL)
-    coproc_invocation_unref (link->data);
+    {
+      ((CoprocInvocation *) link->data)->answered = TRUE;
+      coproc_invocation_unref (link->data);
+    }
   lane_clear (&self->others);
   lane_clear (&self->replies);
   g_clear_pointer (&self->name, g_ref_string_release);

@@ -202,10 +202,9 @@ void
 coproc_endpoint_owe_reply_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request)
 {
   coproc_endpoint_note_taken_locked (self, request->serial);
-  request->invocation = coproc_invocation_new (request);
+  request->invocation = coproc_invocation_new (channel, request, 2);
   request->invocation->owner = self;
   g_queue_push_tail_link (&channel->unanswered, &request->invocation->link);
-  coproc_invocation_ref (request->invocation);
 }
 
 CoprocInvocation *
@@ -214,10 +213,12 @@ coproc_endpoint_take_invocation_locked (CoprocEndpoint  *self,
                                         const char      *name,
                                         GError         **error)
 {
-  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, request != NULL ? request->channel : name);
   CoprocInvocation *invocation;
 
-  invocation = request != NULL ? request->invocation : g_queue_peek_head (&channel->unanswered);
+  if (request != NULL)
+    invocation = request->invocation;
+  else
+    invocation = g_queue_peek_head (&coproc_endpoint_get_channel_locked (self, name)->unanswered);
   if (invocation == NULL || invocation->owner != self || invocation->answered)
     {
       g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
@@ -226,25 +227,23 @@ coproc_endpoint_take_invocation_locked (CoprocEndpoint  *self,
       return NULL;
     }
   invocation->answered = TRUE;
-  g_queue_unlink (&channel->unanswered, &invocation->link);
+  g_queue_unlink (&invocation->channel->unanswered, &invocation->link);
   return invocation; /* with the reference that the channel had */
 }
 
 void
 coproc_endpoint_return_invocation_locked (CoprocEndpoint *self, CoprocInvocation *invocation)
 {
-  CoprocChannel *channel = coproc_endpoint_get_channel_locked (self, invocation->channel);
-
   invocation->answered = FALSE;
-  g_queue_push_head_link (&channel->unanswered, &invocation->link);
+  g_queue_push_head_link (&invocation->channel->unanswered, &invocation->link);
 }
 
 /* --- requests that were cancelled before they were taken up --- */
 
 void
-coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request)
+coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request)
 {
-  CoprocInvocation *invocation = coproc_invocation_new (request);
+  CoprocInvocation *invocation = coproc_invocation_new (channel, request, 1);
 
   g_queue_push_tail_link (&self->refused, &invocation->link);
 }
@@ -270,7 +269,7 @@ coproc_endpoint_send_refusals (CoprocEndpoint *self)
     {
       CoprocOutgoing outgoing = {
         .kind = COPROC_FRAME_ERROR_REPLY,
-        .channel = invocation->channel,
+        .channel = invocation->channel->name,
         .payload = report,
         .priority = invocation->priority,
         .reply_serial = invocation->serial,

@@ -52,6 +52,22 @@ struct _CoprocCall
   GError *error;           /* (nullable) (owned) */
 };
 
+/* A message about to be sent: the caller's. */
+typedef struct
+{
+  CoprocFrameKind kind;
+  const char *channel;     /* (nullable) */
+  GVariant *payload;       /* (nullable) NULL: data */
+  gconstpointer data;      /* raw bytes */
+  gsize size;
+  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes */
+  double priority;
+  guint64 reply_serial;
+  CoprocCall *call;        /* (nullable) who gets the reply */
+  guint64 serial;          /* (out) */
+  gboolean owned;          /* payload is: see coproc_messenger_prepare_all() */
+} CoprocOutgoing;
+
 /* A blocked receive: on the caller's stack. (lock) */
 typedef struct
 {
@@ -291,6 +307,10 @@ coproc_messenger_sink_payload (GVariant *payload)
 gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
 gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
 gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
+/* One outgoing message of @kind for each of @payloads, with its priority. Takes floating payloads, until
+ * coproc_messenger_drop_all(), which frees. NULL with error set. */
+CoprocOutgoing *coproc_messenger_prepare_all   (CoprocMessenger *self, CoprocFrameKind kind, GVariant **payloads, gsize n, const char *channel, GError **error);
+void            coproc_messenger_drop_all      (CoprocOutgoing *outgoing, gsize n);
 /* Emits what is to be told, in the captured context. */
 void            coproc_messenger_emit_signals (CoprocEndpoint *endpoint);
 
@@ -404,7 +424,7 @@ void            coproc_endpoint_cancel_owed (CoprocEndpoint *self);
 /* The requests at the head of @channel leave the queue: nobody will see them. (lock) */
 void            coproc_endpoint_give_back_locked (CoprocEndpoint *self, CoprocChannel *channel);
 /* A request that was cancelled has left the queue: nobody will see it. (lock) */
-void            coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocMessage *request);
+void            coproc_endpoint_refuse_locked (CoprocEndpoint *self, CoprocChannel *channel, CoprocMessage *request);
 /* Answers those requests with NOT_STARTED. Without a lock. */
 void            coproc_endpoint_send_refusals (CoprocEndpoint *self);
 /* Takes what is owed for a request out, or puts it back after a failed send. (lock) */
@@ -425,21 +445,6 @@ gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, const
 void            coproc_endpoint_tell_accepted (CoprocEndpoint *self);
 
 /* --- coproc-endpoint-send.c --- */
-
-/* A message about to be sent: the caller's. */
-typedef struct
-{
-  CoprocFrameKind kind;
-  const char *channel;     /* (nullable) */
-  GVariant *payload;       /* (nullable) NULL: data */
-  gconstpointer data;      /* raw bytes */
-  gsize size;
-  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes */
-  double priority;
-  guint64 reply_serial;
-  CoprocCall *call;        /* (nullable) who gets the reply */
-  guint64 serial;          /* (out) */
-} CoprocOutgoing;
 
 /* For a timeout: that of the endpoint. */
 #define COPROC_SEND_TIMEOUT (-2)

@@ -14,15 +14,22 @@
 
 #define BATCH_SIZE 64      /* messages handed over at once */
 
+/* Messages that came one behind the other and go to a queue together: all of them replies or none. */
+typedef struct
+{
+  CoprocChannel *channel;
+  CoprocChain chain;       /* (owned) */
+  guint n;
+  gsize n_bytes;
+  gboolean replies;
+} Run;
+
 /* One pass over the input. Its owner holds the read lock. */
 typedef struct
 {
-  CoprocMessage *messages[BATCH_SIZE]; /* (owned) */
-  CoprocChannel *channels[BATCH_SIZE];
-  guint n;
-  CoprocChannel *chained;  /* (nullable) the channel of chain */
-  CoprocChain chain;       /* (owned) messages that go to its queue together, all replies or none */
-  guint n_chained;
+  Run runs[BATCH_SIZE];
+  guint n_runs;
+  guint n;                 /* messages in them */
   gsize n_frames;          /* in all batches of the pass */
   gsize budget;            /* bytes that may still be read */
   gboolean emptied;        /* the link has nothing more for now */
@@ -73,18 +80,17 @@ coproc_endpoint_set_ready_locked (CoprocEndpoint *self, CoprocChannel *channel)
     }
 }
 
-/* Moves the chain to its channel's queue. */
+/* Moves @run to its channel's queue. */
 static void
-queue_chain (CoprocEndpoint *self, Batch *batch)
+queue_run (CoprocEndpoint *self, const Run *run)
 {
-  CoprocChannel *channel = g_steal_pointer (&batch->chained);
+  CoprocChannel *channel = run->channel;
 
-  if (channel == NULL)
+  if (run->n == 0)
     return;
-  self->n_queued += batch->n_chained;
-  coproc_channel_push (channel, &batch->chain, batch->n_chained);
-  batch->chain = (CoprocChain) { NULL };
-  batch->n_chained = 0;
+  self->n_queued += run->n;
+  self->queued_bytes += run->n_bytes;
+  coproc_channel_push (channel, &run->chain, run->n);
   if (self->watch_any)
     coproc_endpoint_signal_watch_locked (self);
 
@@ -101,20 +107,16 @@ queue_chain (CoprocEndpoint *self, Batch *batch)
     coproc_endpoint_set_ready_locked (self, channel);
 }
 
-/* Takes @message. */
-static void
-queue_message (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocMessage *message)
+static inline void
+run_add (Run *run, CoprocMessage *message)
 {
-  if (batch->chained != channel
-      || coproc_message_is_reply (batch->chain.first) != coproc_message_is_reply (message))
-    queue_chain (self, batch);
-  batch->chained = channel;
-  coproc_chain_append (&batch->chain, message);
-  batch->n_chained++;
-  self->queued_bytes += message->size;
+  coproc_chain_append (&run->chain, message);
+  run->n++;
+  run->n_bytes += message->size;
 }
 
-static void
+/* Whether the reply @message goes to the queue of @channel. Takes it if not. */
+static gboolean
 settle_with (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocMessage *message)
 {
   CoprocPendingRequest request;
@@ -134,10 +136,7 @@ settle_with (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocM
           break;
         }
       if (request.call == NULL)
-        {
-          queue_message (self, batch, channel, message);
-          return;
-        }
+        return TRUE;
       if (message->kind == COPROC_FRAME_ERROR_REPLY)
         coproc_endpoint_complete_call_locked (self, request.call, request.channel, NULL,
                                               coproc_error_from_variant (message->variant));
@@ -154,6 +153,22 @@ settle_with (CoprocEndpoint *self, Batch *batch, CoprocChannel *channel, CoprocM
       break;
     }
   coproc_message_unref (message);
+  return FALSE;
+}
+
+/* Leaves in @run what is to be queued. */
+static void
+settle_run (CoprocEndpoint *self, Batch *batch, Run *run)
+{
+  CoprocMessage *message = run->chain.first, *next;
+
+  *run = (Run) { .channel = run->channel };
+  for (; message != NULL; message = next)
+    {
+      next = message->next;
+      if (settle_with (self, batch, run->channel, message))
+        run_add (run, message);
+    }
 }
 
 static void
@@ -163,19 +178,20 @@ batch_hand_over (CoprocEndpoint *self, Batch *batch)
     return;
 
   g_mutex_lock (&self->lock);
-  for (guint i = 0; i < batch->n; i++)
+  for (guint i = 0; i < batch->n_runs; i++)
     {
-      CoprocMessage *message = batch->messages[i];
+      Run *run = &batch->runs[i];
 
       if (self->state == COPROC_ENDPOINT_CLOSING)
-        coproc_message_unref (message);
-      else if (message->reply_serial != 0)
-        settle_with (self, batch, batch->channels[i], message);
-      else
-        queue_message (self, batch, batch->channels[i], message);
+        {
+          coproc_chain_free (run->chain.first);
+          continue;
+        }
+      if (run->replies)
+        settle_run (self, batch, run);
+      queue_run (self, run);
     }
-  batch->n = 0;
-  queue_chain (self, batch);
+  batch->n = batch->n_runs = 0;
   batch->after.refuses |= self->refused.length > 0; /* an asynchronous receive has met a request that was cancelled */
   coproc_endpoint_wake_locked (self);
   g_mutex_unlock (&self->lock);
@@ -194,6 +210,8 @@ coproc_endpoint_get_in_channel (CoprocEndpoint *self, guint32 number, GError **e
 static void
 batch_add_message (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
 {
+  const gboolean is_reply = frame->reply_serial != 0;
+  Run *run = batch->n_runs > 0 ? &batch->runs[batch->n_runs - 1] : NULL;
   GError *error = NULL;
   CoprocChannel *channel = coproc_endpoint_get_in_channel (self, frame->channel, &error);
 
@@ -215,8 +233,12 @@ batch_add_message (CoprocEndpoint *self, Batch *batch, const CoprocFrame *frame)
       return;
     }
   self->last_peer_serial = frame->serial;
-  batch->messages[batch->n] = coproc_message_new_from_frame (&self->message_pool, frame, channel->name);
-  batch->channels[batch->n] = channel;
+  if (run == NULL || run->channel != channel || run->replies != is_reply)
+    {
+      run = &batch->runs[batch->n_runs++];
+      *run = (Run) { .channel = channel, .replies = is_reply };
+    }
+  run_add (run, coproc_message_new_from_frame (&self->message_pool, frame, channel->name));
   batch->n++;
 }
 
@@ -278,7 +300,7 @@ fill_batch (CoprocEndpoint *self, Batch *batch, CoprocPumpMode mode)
 
   while (!batch->ended && batch->n < MIN (BATCH_SIZE, n_messages) && n_bytes > 0)
     {
-      CoprocFrame frame = { 0 };
+      CoprocFrame frame;
 
       switch (self->transport->ops->receive (self->transport, &batch->budget, &frame, &batch->error))
         {
@@ -333,9 +355,7 @@ coproc_endpoint_pump (CoprocEndpoint *self, CoprocPumpMode mode)
   if (self->transport == NULL)
     return 0;
 
-  batch.n = batch.n_chained = 0;
-  batch.chained = NULL;
-  batch.chain = (CoprocChain) { NULL };
+  batch.n = batch.n_runs = 0;
   batch.ended = batch.emptied = FALSE;
   batch.budget = mode == COPROC_PUMP_ALL ? COPROC_RECEIVE_ALL : COPROC_RECEIVE_BUDGET;
   batch.error = NULL;

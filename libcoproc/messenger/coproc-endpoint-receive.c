@@ -47,7 +47,7 @@ refuse_next_locked (CoprocEndpoint *self, CoprocChannel *channel)
   g_autoptr (CoprocMessage) request = coproc_channel_pop (channel);
 
   messages_left_locked (self, channel, 1, request->size);
-  coproc_endpoint_refuse_locked (self, request);
+  coproc_endpoint_refuse_locked (self, channel, request);
 }
 
 void

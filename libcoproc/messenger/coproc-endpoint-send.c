@@ -50,7 +50,7 @@ check_payload (CoprocOutgoing *outgoing, GError **error)
   if (outgoing->payload == NULL)
     return TRUE;
 
-  if (strcmp (g_variant_get_type_string (outgoing->payload), coproc_raw_type) != 0) /* any bytes are an ay */
+  if (!coproc_type_is_raw (g_variant_get_type_string (outgoing->payload))) /* any bytes are an ay */
     {
       if (!coproc_variant_check (outgoing->payload, error))
         return FALSE;
@@ -181,11 +181,13 @@ register_requests (CoprocEndpoint *self, CoprocChannel *channel, CoprocOutgoing 
     return FALSE;
   for (gsize i = 0; i < n; i++)
     {
-      coproc_pending_add (self->pending, ++serial, channel, outgoing[i].call);
-      if (outgoing[i].call != NULL && outgoing[i].call->op != NULL)
+      CoprocCall *call = outgoing[i].call;
+
+      coproc_pending_add (self->pending, ++serial, channel, call);
+      if (G_UNLIKELY (call != NULL && call->op != NULL))
         {
-          outgoing[i].call->op->outgoing.serial = serial;
-          coproc_op_place_locked (outgoing[i].call->op, &self->calling);
+          call->op->outgoing.serial = serial;
+          coproc_op_place_locked (call->op, &self->calling);
         }
     }
   channel->requests_sent += n;
@@ -222,6 +224,8 @@ static gboolean
 send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *deaf, GError **error)
 {
   const gboolean is_error = outgoing->kind == COPROC_FRAME_ERROR_REPLY;
+  void (*queue) (CoprocTransportLink *, const CoprocFrame *) = self->transport->ops->queue;
+  guint64 serial = self->last_serial;
   CoprocChannel *channel;
   CoprocFrame frame;
 
@@ -232,18 +236,22 @@ send_batch (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gboolean *d
     return FALSE;
 
   declare_channel (self, channel);
-  frame = (CoprocFrame) { .kind = outgoing->kind, .channel = channel->out_number };
+  frame.kind = outgoing->kind;
+  frame.flags = 0;
+  frame.channel = channel->out_number;
+  frame.slab = NULL;
   for (gsize i = 0; i < n; i++)
     {
-      outgoing[i].serial = frame.serial = ++self->last_serial;
+      outgoing[i].serial = frame.serial = ++serial;
       frame.reply_serial = outgoing[i].reply_serial;
       frame.priority = outgoing[i].priority;
       frame.type = is_error ? NULL : outgoing[i].type;
       frame.data = outgoing[i].data;
       frame.size = outgoing[i].size;
       frame.variant = outgoing[i].payload;
-      self->transport->ops->queue (self->transport, &frame);
+      queue (self->transport, &frame);
     }
+  self->last_serial = serial;
   channel->messages_sent += n;
 
   if (coproc_endpoint_write_locked (self))

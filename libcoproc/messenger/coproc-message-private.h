@@ -20,6 +20,7 @@ typedef struct _CoprocInvocation CoprocInvocation;
 typedef struct
 {
   int n_holders;             /* (atomic) */
+  char *channel;             /* (nullable) (owned) GRefString that its messages may borrow; immutable */
 } CoprocMessageBlock;
 
 /* Where received messages get their memory from: a block at a time, so that most of them cost no
@@ -35,13 +36,13 @@ typedef struct
  * lock of its endpoint guards. */
 struct _CoprocMessage
 {
-  gatomicrefcount ref_count;
+  int ref_count;             /* (atomic) */
   guint8 kind;               /* CoprocFrameKind: NOREQUEST, REQUEST, REPLY or ERROR_REPLY */
   gboolean explicit_priority; /* made by coproc_message_new_full(), or received */
   double priority;
   guint64 serial;
   guint64 reply_serial;
-  char *channel;             /* (nullable) GRefString, NULL: the default channel */
+  char *channel;             /* (nullable) GRefString, its own if it is not that of the block; NULL: the default channel */
   gconstpointer data;        /* the payload's bytes when they are raw: received `ay`, or new_bytes() */
   gsize size;                /* the payload's size in bytes, also when it is no `ay` */
   CoprocMessageBlock *block; /* (owned) that it lies in */

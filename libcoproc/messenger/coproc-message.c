@@ -74,14 +74,28 @@ G_DEFINE_BOXED_TYPE (CoprocMessage, coproc_message, coproc_message_ref, coproc_m
 /* A block that is being filled is held by so many more than it has messages. */
 #define POOL_HOLDS (1 << 30)
 
+static char *
+acquire (char *channel)
+{
+  return channel != NULL ? g_ref_string_acquire (channel) : NULL;
+}
+
 static CoprocMessageBlock *
-block_new (gsize size, int n_holders)
+block_new (gsize size, int n_holders, char *channel)
 {
   CoprocMessageBlock *self = g_malloc (size);
 
   G_STATIC_ASSERT (sizeof *self <= BLOCK_HEADER_SIZE);
+  self->channel = acquire (channel);
   g_atomic_int_set (&self->n_holders, n_holders);
   return self;
+}
+
+static void
+block_free (CoprocMessageBlock *self)
+{
+  g_clear_pointer (&self->channel, g_ref_string_release);
+  g_free (self);
 }
 
 /* Who holds a block alone stays alone: it would have to hand out another hold. */
@@ -91,7 +105,7 @@ block_release (gpointer data)
   CoprocMessageBlock *self = data;
 
   if (g_atomic_int_get (&self->n_holders) == 1 || g_atomic_int_dec_and_test (&self->n_holders))
-    g_free (self);
+    block_free (self);
 }
 
 void
@@ -101,18 +115,18 @@ coproc_message_pool_clear (CoprocMessagePool *pool)
   const int n_free = POOL_HOLDS - pool->n_messages;
 
   if (block != NULL && g_atomic_int_add (&block->n_holders, -n_free) == n_free)
-    g_free (block);
+    block_free (block);
 }
 
 static gpointer
-pool_alloc (CoprocMessagePool *pool, gsize size)
+pool_alloc (CoprocMessagePool *pool, gsize size, char *channel)
 {
   gpointer place;
 
   if (pool->block == NULL || pool->used + size > BLOCK_SIZE)
     {
       coproc_message_pool_clear (pool);
-      *pool = (CoprocMessagePool) { block_new (BLOCK_SIZE, POOL_HOLDS), BLOCK_HEADER_SIZE, 0 };
+      *pool = (CoprocMessagePool) { block_new (BLOCK_SIZE, POOL_HOLDS, channel), BLOCK_HEADER_SIZE, 0 };
     }
   place = (guint8 *) pool->block + pool->used;
   pool->used += size;
@@ -120,26 +134,34 @@ pool_alloc (CoprocMessagePool *pool, gsize size)
   return place;
 }
 
-/* @pool: (nullable): NULL for a block of its own; @inline_size: the bytes of payload that follow the struct */
+/* What a message of @inline_size bytes behind the structure lies in; @pool: (nullable): NULL for a block of its own */
 static CoprocMessage *
-message_alloc (CoprocMessagePool *pool, gsize inline_size)
+message_alloc (CoprocMessagePool *pool, gsize inline_size, char *channel, CoprocMessageBlock **block)
 {
   const gsize size = (sizeof (CoprocMessage) + inline_size + 15) & ~(gsize) 15;
-  CoprocMessageBlock *block;
   CoprocMessage *self;
 
   if (pool != NULL && size <= BLOCK_SIZE / 4)
     {
-      self = pool_alloc (pool, size);
-      block = pool->block;
+      self = pool_alloc (pool, size, channel);
+      *block = pool->block;
     }
   else
     {
-      block = block_new (BLOCK_HEADER_SIZE + size, 1);
-      self = (gpointer) ((guint8 *) block + BLOCK_HEADER_SIZE);
+      *block = block_new (BLOCK_HEADER_SIZE + size, 1, channel);
+      self = (gpointer) ((guint8 *) *block + BLOCK_HEADER_SIZE);
     }
-  *self = (CoprocMessage) { .block = block, .kind = COPROC_FRAME_NOREQUEST, .priority = INFINITY };
-  g_atomic_ref_count_init (&self->ref_count);
+  return self;
+}
+
+/* One that was made here: it is to be filled. */
+static CoprocMessage *
+message_new (void)
+{
+  CoprocMessageBlock *block;
+  CoprocMessage *self = message_alloc (NULL, 0, NULL, &block);
+
+  *self = (CoprocMessage) { .ref_count = 1, .block = block, .kind = COPROC_FRAME_NOREQUEST, .priority = INFINITY };
   return self;
 }
 
@@ -202,7 +224,7 @@ coproc_message_new (GVariant *payload)
 
   g_return_val_if_fail (payload != NULL, NULL);
 
-  self = message_alloc (NULL, 0);
+  self = message_new ();
   self->variant = g_variant_ref_sink (payload);
   self->size = g_variant_get_size (payload);
   return self;
@@ -227,7 +249,7 @@ coproc_message_new_bytes (GBytes *bytes)
 
   g_return_val_if_fail (bytes != NULL, NULL);
 
-  self = message_alloc (NULL, 0);
+  self = message_new ();
   self->bytes = g_bytes_ref (bytes);
   self->data = g_bytes_get_data (bytes, &self->size);
   return self;
@@ -265,31 +287,28 @@ coproc_message_new_full (GVariant *payload, const char *channel, double priority
 CoprocMessage *
 coproc_message_new_from_frame (CoprocMessagePool *pool, const CoprocFrame *frame, char *channel)
 {
-  gboolean is_raw = frame->variant == NULL;
-  gboolean is_inline = is_raw && (frame->size <= COPROC_MESSAGE_INLINE_SIZE || frame->slab == NULL);
-  CoprocMessage *self = message_alloc (pool, is_inline ? frame->size : 0);
+  const gboolean is_raw = frame->variant == NULL;
+  const gboolean is_inline = is_raw && (frame->size <= COPROC_MESSAGE_INLINE_SIZE || frame->slab == NULL);
+  CoprocMessageBlock *block;
+  CoprocMessage *self = message_alloc (pool, is_inline ? frame->size : 0, channel, &block);
 
+  self->ref_count = 1;
   self->kind = frame->kind;
   self->explicit_priority = TRUE;
   self->priority = frame->priority;
   self->serial = frame->serial;
   self->reply_serial = frame->reply_serial;
-  self->channel = channel != NULL ? g_ref_string_acquire (channel) : NULL;
+  self->channel = channel == block->channel ? channel : acquire (channel);
+  self->data = !is_raw ? NULL : is_inline ? message_inline_data (self) : frame->data;
   self->size = frame->size;
-
-  if (!is_raw)
-    self->variant = g_variant_ref (frame->variant);
-  else if (is_inline)
-    {
-      if (frame->size > 0)
-        memcpy (message_inline_data (self), frame->data, frame->size);
-      self->data = message_inline_data (self);
-    }
-  else
-    {
-      self->slab = coproc_slab_ref (frame->slab);
-      self->data = frame->data;
-    }
+  self->block = block;
+  self->variant = !is_raw ? g_variant_ref (frame->variant) : NULL;
+  self->bytes = NULL;
+  self->slab = is_raw && !is_inline ? coproc_slab_ref (frame->slab) : NULL;
+  self->next = NULL;
+  self->invocation = NULL;
+  if (is_inline && frame->size > 0)
+    memcpy (message_inline_data (self), frame->data, frame->size);
   return self;
 }
 
@@ -310,7 +329,7 @@ coproc_message_ref (CoprocMessage *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  g_atomic_ref_count_inc (&self->ref_count);
+  g_atomic_int_inc (&self->ref_count);
   return self;
 }
 
@@ -330,10 +349,11 @@ coproc_message_unref (CoprocMessage *self)
   g_return_if_fail (self != NULL);
 
   /* who has the only reference stays alone */
-  if (!g_atomic_ref_count_compare (&self->ref_count, 1) && !g_atomic_ref_count_dec (&self->ref_count))
+  if (g_atomic_int_get (&self->ref_count) != 1 && !g_atomic_int_dec_and_test (&self->ref_count))
     return;
 
-  g_clear_pointer (&self->channel, g_ref_string_release);
+  if (self->channel != NULL && self->channel != self->block->channel)
+    g_ref_string_release (self->channel);
   g_clear_pointer (&self->variant, g_variant_unref);
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_clear_pointer (&self->slab, coproc_slab_unref);

@@ -29,12 +29,12 @@ take_invocations_locked (CoprocEndpoint     *self,
       if (!ok)
         break;
       invocations[n_taken] = invocation;
-      outgoing[n_taken].channel = invocation->channel;
+      outgoing[n_taken].channel = invocation->channel->name;
       outgoing[n_taken].reply_serial = invocation->serial;
       if (outgoing[n_taken].priority == INFINITY)
         outgoing[n_taken].priority = invocation->priority;
       n_taken++;
-      ok = g_strcmp0 (invocation->channel, invocations[0]->channel) == 0;
+      ok = invocation->channel == invocations[0]->channel;
       if (!ok)
         g_set_error_literal (error, COPROC_ERROR, COPROC_ERROR_FAILED,
                              "The requests are of more than one channel");
@@ -195,32 +195,25 @@ coproc_messenger_reply_multiple (CoprocMessenger  *self,
                                  gsize             n_payloads,
                                  GError          **error)
 {
-  g_autofree CoprocOutgoing *outgoing = NULL;
   g_autofree CoprocInvocation **invocations = NULL;
-  gboolean ok = TRUE;
+  CoprocOutgoing *outgoing;
+  gboolean sent;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
   g_return_val_if_fail (n_requests == n_payloads, FALSE);
   g_return_val_if_fail ((requests != NULL && payloads != NULL) || n_requests == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  outgoing = g_new0 (CoprocOutgoing, n_requests);
+  if (n_requests == 0)
+    return TRUE;
+  outgoing = coproc_messenger_prepare_all (self, COPROC_FRAME_REPLY, payloads, n_payloads, NULL, error);
+  if (outgoing == NULL)
+    return FALSE;
+
   invocations = g_new (CoprocInvocation *, n_requests);
-  for (gsize i = 0; i < n_requests; i++)
-    {
-      outgoing[i].kind = COPROC_FRAME_REPLY;
-      outgoing[i].payload = g_variant_ref_sink (payloads[i]);
-    }
-  for (gsize i = 0; i < n_requests && ok; i++)
-    {
-      ok = coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error);
-      if (!ok)
-        g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
-    }
-  ok = ok && (n_requests == 0 || answer (self, requests, outgoing, invocations, n_requests, error));
-  for (gsize i = 0; i < n_requests; i++)
-    g_variant_unref (payloads[i]);
-  return ok;
+  sent = answer (self, requests, outgoing, invocations, n_requests, error);
+  coproc_messenger_drop_all (outgoing, n_payloads);
+  return sent;
 }
 
 /**

@@ -85,26 +85,43 @@ coproc_messenger_send_request (CoprocMessenger  *self,
   return send_payload (self, COPROC_FRAME_REQUEST, payload, channel, error);
 }
 
-static gboolean
-prepare_requests (CoprocMessenger  *self,
-                  CoprocOutgoing   *outgoing,
-                  GVariant        **payloads,
-                  gsize             n,
-                  const char       *channel,
-                  GError          **error)
+void
+coproc_messenger_drop_all (CoprocOutgoing *outgoing, gsize n)
 {
   for (gsize i = 0; i < n; i++)
+    if (G_UNLIKELY (outgoing[i].owned))
+      g_variant_unref (outgoing[i].payload);
+  g_free (outgoing);
+}
+
+CoprocOutgoing *
+coproc_messenger_prepare_all (CoprocMessenger  *self,
+                              CoprocFrameKind   kind,
+                              GVariant        **payloads,
+                              gsize             n,
+                              const char       *channel,
+                              GError          **error)
+{
+  CoprocOutgoing *outgoing = g_new (CoprocOutgoing, n);
+  gboolean ok = TRUE;
+
+  for (gsize i = 0; i < n; i++)
+    outgoing[i] = (CoprocOutgoing) {
+      .kind = kind,
+      .channel = channel,
+      .payload = payloads[i],
+      .owned = coproc_messenger_sink_payload (payloads[i]) != NULL,
+    };
+  for (gsize i = 0; i < n && ok; i++)
     {
-      outgoing[i].kind = COPROC_FRAME_REQUEST;
-      outgoing[i].channel = channel;
-      outgoing[i].payload = payloads[i];
-      if (!coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error))
-        {
-          g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
-          return FALSE;
-        }
+      ok = coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error);
+      if (!ok)
+        g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
     }
-  return n == 0 || coproc_endpoint_check (coproc_messenger_get_endpoint (self), outgoing, n, error);
+  if (ok)
+    return outgoing;
+  coproc_messenger_drop_all (outgoing, n);
+  return NULL;
 }
 
 /**
@@ -132,24 +149,24 @@ coproc_messenger_send_request_multiple (CoprocMessenger  *self,
                                         const char       *channel,
                                         GError          **error)
 {
-  g_autofree CoprocOutgoing *outgoing = NULL;
   CoprocEndpoint *endpoint;
+  CoprocOutgoing *outgoing;
   gboolean sent;
 
   g_return_val_if_fail (COPROC_IS_MESSENGER (self), FALSE);
   g_return_val_if_fail (payloads != NULL || n_payloads == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  if (n_payloads == 0)
+    return TRUE;
+  outgoing = coproc_messenger_prepare_all (self, COPROC_FRAME_REQUEST, payloads, n_payloads, channel, error);
+  if (outgoing == NULL)
+    return FALSE;
+
   endpoint = coproc_messenger_get_endpoint (self);
-  outgoing = g_new0 (CoprocOutgoing, n_payloads);
-  for (gsize i = 0; i < n_payloads; i++)
-    g_variant_ref_sink (payloads[i]);
-
-  sent = prepare_requests (self, outgoing, payloads, n_payloads, channel, error)
+  sent = coproc_endpoint_check (endpoint, outgoing, n_payloads, error)
          && coproc_endpoint_send (endpoint, outgoing, n_payloads, COPROC_SEND_TIMEOUT, NULL, error);
-
-  for (gsize i = 0; i < n_payloads; i++)
-    g_variant_unref (payloads[i]);
+  coproc_messenger_drop_all (outgoing, n_payloads);
   return sent;
 }
 

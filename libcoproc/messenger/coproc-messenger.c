@@ -182,11 +182,15 @@ coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double
 {
   CoprocMessengerClass *klass = COPROC_MESSENGER_GET_CLASS (self);
   GError *failure = NULL;
+  const char *type;
 
   *priority = INFINITY;
-  if (klass->get_priority == coproc_messenger_real_get_priority
-      && strcmp (g_variant_get_type_string (payload), "a{sv}") != 0)
-    return TRUE;
+  if (klass->get_priority == coproc_messenger_real_get_priority)
+    {
+      type = g_variant_get_type_string (payload);
+      if (type[0] != 'a' || strcmp (type + 1, "{sv}") != 0)
+        return TRUE;
+    }
   if (!klass->get_priority (self, payload, priority, &failure))
     {
       if (failure != NULL)

@@ -239,6 +239,34 @@ test_received_variant (void)
   coproc_message_unref (message);
 }
 
+/* Messages of several channels share memory, and each keeps its channel's name. */
+static void
+test_channels_of_a_pool (void)
+{
+  CoprocMessagePool pool = { NULL };
+  char *names[] = { NULL, g_ref_string_new ("one"), g_ref_string_new ("two") };
+  CoprocMessage *messages[90];
+
+  for (guint i = 0; i < G_N_ELEMENTS (messages); i++)
+    {
+      const CoprocFrame frame = { .kind = COPROC_FRAME_NOREQUEST, .serial = i + 1, .data = "", .size = 0 };
+
+      messages[i] = coproc_message_new_from_frame (&pool, &frame, names[i / 3 % G_N_ELEMENTS (names)]);
+    }
+  coproc_message_pool_clear (&pool);
+  g_ref_string_release (names[1]);
+  g_ref_string_release (names[2]);
+
+  for (guint step = 0; step < 7; step++)
+    for (guint i = step; i < G_N_ELEMENTS (messages); i += 7)
+      {
+        static const char *const expected[] = { NULL, "one", "two" };
+
+        g_assert_cmpstr (coproc_message_get_channel (messages[i]), ==, expected[i / 3 % G_N_ELEMENTS (expected)]);
+        coproc_message_unref (messages[i]);
+      }
+}
+
 static void
 test_kinds (void)
 {
@@ -279,11 +307,11 @@ static void
 test_drops_invocation (void)
 {
   CoprocMessage *message = receive_raw (8);
-  CoprocInvocation *invocation = coproc_invocation_new (message);
+  CoprocInvocation *invocation = coproc_invocation_new (NULL, message, 2);
 
-  message->invocation = coproc_invocation_ref (invocation);
+  message->invocation = invocation;
   coproc_message_unref (message);
-  g_assert_true (g_atomic_ref_count_compare (&invocation->ref_count, 1));
+  g_assert_cmpint (g_atomic_int_get (&invocation->ref_count), ==, 1);
   coproc_invocation_unref (invocation);
 }
 
@@ -353,6 +381,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/coproc/message/received-slab-is-shared", test_received_slab_is_shared);
   g_test_add_func ("/coproc/message/received-variant", test_received_variant);
+  g_test_add_func ("/coproc/message/channels-of-a-pool", test_channels_of_a_pool);
   g_test_add_func ("/coproc/message/kinds", test_kinds);
   g_test_add_func ("/coproc/message/boxed", test_boxed);
   g_test_add_func ("/coproc/message/drops-invocation", test_drops_invocation);
