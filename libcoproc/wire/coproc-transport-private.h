@@ -123,7 +123,7 @@ struct _CoprocTransportLink
 };
 
 /* Most bytes that are read from a link in one pass: what a pipe can hold. */
-#define COPROC_RECEIVE_BUDGET (1u << 20)
+#define COPROC_RECEIVE_BUDGET (1u << 18)
 #define COPROC_RECEIVE_ALL G_MAXSIZE
 
 /* The two ends of shared memory. */
