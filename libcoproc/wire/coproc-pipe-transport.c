@@ -347,16 +347,21 @@ coproc_pipe_transport_set_limits (CoprocTransportLink *link, const CoprocLimits 
 
 /* --- life --- */
 
+/* Once an end is shut its number may be another file's. */
 int
 coproc_pipe_transport_get_input_fd (CoprocTransportLink *link)
 {
-  return ((CoprocPipeTransport *) link)->in_fd;
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  return self->in != NULL ? self->in_fd : -1;
 }
 
 int
 coproc_pipe_transport_get_output_fd (CoprocTransportLink *link)
 {
-  return ((CoprocPipeTransport *) link)->out_fd;
+  CoprocPipeTransport *self = (CoprocPipeTransport *) link;
+
+  return self->out != NULL ? self->out_fd : -1;
 }
 
 void

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,39 @@ test_holds_nothing (void)
   end_child (&child);
 }
 
+#define N_FILES 32
+
+/* What is in @data are the numbers of descriptors, and each is still the same file. */
+static void
+check_files (gpointer data)
+{
+  const int *fds = data;
+  struct stat first, other;
+
+  CHECK (fstat (fds[0], &first) == 0);
+  for (guint i = 1; i < N_FILES; i++)
+    CHECK (fstat (fds[i], &other) == 0 && other.st_ino == first.st_ino && other.st_dev == first.st_dev);
+}
+
+/* The descriptors of a connection that has ended are other files' by the time of the fork. */
+static void
+test_ended (void)
+{
+  CoprocWorkerResource *worker = coproc_fault_new_hostile ();
+  int fds[N_FILES];
+  Child child;
+
+  coproc_fault_start (worker, NULL);
+  coproc_worker_resource_stop (worker, SECOND, NULL);
+  for (guint i = 0; i < N_FILES; i++)
+    g_assert_no_errno (fds[i] = open ("/dev/zero", O_RDONLY | O_CLOEXEC));
+  child = fork_child (check_files, fds);
+  end_child (&child);
+  for (guint i = 0; i < N_FILES; i++)
+    close (fds[i]);
+  coproc_test_finalize (worker);
+}
+
 /* A child that ends as programs do, with all that it tidies up, ends nothing of the host's. */
 static void
 test_exit (void)
@@ -294,6 +328,7 @@ main (int argc, char **argv)
   coproc_test_add_data ("/coproc/fault-fork/B4/thread", GINT_TO_POINTER (TRUE), test_uses);
   coproc_test_add ("/coproc/fault-fork/B4/death", test_death);
   coproc_test_add ("/coproc/fault-fork/B4/holds-nothing", test_holds_nothing);
+  coproc_test_add ("/coproc/fault-fork/B4/ended", test_ended);
   coproc_test_add ("/coproc/fault-fork/B4/exit", test_exit);
   coproc_test_add ("/coproc/fault-fork/B4/traffic", test_traffic);
   return g_test_run ();
