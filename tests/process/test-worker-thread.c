@@ -7,6 +7,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "coproc-fault.h"
 
@@ -350,6 +351,82 @@ test_many (void)
     }
 }
 
+/* --- messages that nobody reads --- */
+
+enum { N_UNREAD = 100 };
+
+/* Takes one message, and the others when it may. */
+static gboolean
+hesitate (CoprocMessenger *messenger, GVariant *arguments, gpointer user_data, GError **error)
+{
+  GMutex *gate = user_data;
+
+  g_object_set (messenger, "max-queued-messages", 1, NULL);
+  for (guint i = 0; i < N_UNREAD; i++)
+    {
+      g_autoptr (GVariant) payload = coproc_messenger_receive_blocking (messenger, NULL, NULL, error);
+
+      if (payload == NULL || !coproc_messenger_send_norequest (messenger, payload, NULL, error))
+        return FALSE;
+      if (i > 0)
+        continue;
+      g_mutex_lock (gate);
+      g_mutex_unlock (gate);
+    }
+  return TRUE;
+}
+
+static gint64
+get_cpu_time (void)
+{
+  struct rusage usage;
+
+  g_assert_no_errno (getrusage (RUSAGE_SELF, &usage));
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * SECOND + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static void
+receive_number (CoprocMessenger *messenger, gint32 number)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) payload = coproc_messenger_receive_blocking (messenger, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (g_variant_get_int32 (payload), ==, number);
+}
+
+static void
+test_unread (void)
+{
+  GMutex gate;
+  CoprocWorkerResource *worker = coproc_worker_resource_new_for_function (hesitate, &gate, NULL);
+  g_autoptr (GError) error = NULL;
+  CoprocMessenger *messenger;
+  gint64 begin;
+
+  g_test_summary ("Messages that a thread does not read, beyond what its queues take, use no processor");
+
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  start (worker, NULL);
+  messenger = coproc_worker_resource_get_messenger (worker);
+  for (gint32 i = 0; i < N_UNREAD; i++)
+    g_assert_true (coproc_messenger_send_norequest (messenger, g_variant_new_int32 (i), NULL, &error));
+  receive_number (messenger, 0);
+
+  begin = get_cpu_time ();
+  g_usleep (300000); /* the time in which nothing may happen */
+  if (!coproc_test_is_slow ())
+    g_assert_cmpint (get_cpu_time () - begin, <, 20000);
+
+  g_mutex_unlock (&gate);
+  for (gint32 i = 1; i < N_UNREAD; i++)
+    receive_number (messenger, i);
+  assert_stop (worker, 60 * SECOND);
+  coproc_test_finalize (worker);
+  g_mutex_clear (&gate);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -357,6 +434,7 @@ main (int argc, char **argv)
 
   coproc_test_add ("/coproc/worker-thread/by-reference", test_by_reference);
   coproc_test_add ("/coproc/worker-thread/function", test_function);
+  coproc_test_add ("/coproc/worker-thread/unread", test_unread);
   coproc_test_add_data ("/coproc/worker-thread/fails", "no space for this", test_fails);
   coproc_test_add_data ("/coproc/worker-thread/fails-silently", NULL, test_fails);
   coproc_test_add ("/coproc/worker-thread/stubborn", test_stubborn);
