@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from coprocgi import Case, main
+from coprocgi import Case, Coproc, main
 
 ROOT = os.environ["COPROC_TEST_SRCDIR"]
 
@@ -19,15 +19,37 @@ def readme():
         return file.read()
 
 
-def programs(language):
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", readme(), re.S | re.M)
+def find_blocks(text, language):
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text, re.S | re.M)
     assert blocks, f"no block in {language}"
     return blocks
 
 
+def page(name):
+    with open(os.path.join(ROOT, "introspection", "pages", name), encoding="utf-8") as file:
+        return file.read()
+
+
+# What stands around the blocks of C that are no programs of their own.
+BEGIN = "#include <coproc.h>\n"
+COUNT = 'COPROC_DEFINE_PLUGIN ("counting", "1.0", "", COPROC_ENTRY_POINT ("count", count_run, ""))\n'
+MAP = """gboolean map (GVariant **inputs, gsize n_inputs, GVariant ***where, GError **error);
+gboolean map (GVariant **inputs, gsize n_inputs, GVariant ***where, GError **error_)
+{
+  g_autoptr (GError) error = NULL;
+  gsize n_results;
+  GVariant **results;
+%s
+  *where = results;
+  g_propagate_error (error_, g_steal_pointer (&error));
+  return results != NULL;
+}
+"""
+
+
 class Readme(Case):
     def run_program(self, language, name, commands):
-        for text in programs(language):
+        for text in find_blocks(readme(), language):
             with tempfile.TemporaryDirectory() as folder:
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                     file.write(text)
@@ -50,8 +72,7 @@ class Readme(Case):
 
     def run_page(self, name, language, suffix, command):
         """The blocks of a page are one program, and a module `jobs` where they begin with its name."""
-        with open(os.path.join(ROOT, "introspection", "pages", name), encoding="utf-8") as file:
-            blocks = re.findall(rf"^```{language}\n(.*?)^```$", file.read(), re.S | re.M)
+        blocks = find_blocks(page(name), language)
         self.assertGreater(len(blocks), 2)
         with tempfile.TemporaryDirectory() as folder:
             for block in blocks:
@@ -70,12 +91,50 @@ class Readme(Case):
             self.skipTest("gjs is not installed")
         self.run_page("javascript.md", "js", ".js", ["gjs", "-m"])
 
+    def test_page_plugins(self):
+        """The plugins can be built as shown, and work."""
+        text = page("writing-plugins.md")
+        task, worker = find_blocks(text, "c")
+        (command,) = find_blocks(text, "sh")
+        self.assertIn("loud.c", command)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, source in (("loud", task), ("counting", BEGIN + worker + COUNT)):
+                with open(os.path.join(folder, name + ".c"), "w", encoding="utf-8") as file:
+                    file.write(source)
+                done = subprocess.run(["sh", "-c", command.replace("loud", name).replace("cc ", "cc -Wall -Werror ")],
+                                      cwd=folder, capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+            with Coproc.WorkerResource.new(os.path.join(folder, "loud.so"), "shout") as worker:
+                self.assertEqual(worker.messenger.call("grün"), "GRÜN")
+                self.assertRaises(Coproc.InvalidPayload, worker.messenger.call, 5)
+            with Coproc.WorkerResource.new(os.path.join(folder, "counting.so"), "count") as worker:
+                self.assertEqual([worker.messenger.call(None, "count") for _ in range(3)], [1, 2, 3])
+
+    def test_page_fragments(self):
+        """Parts of programs can at least be compiled."""
+        (pools,), (supervision,) = find_blocks(page("pools.md"), "c"), find_blocks(page("supervision.md"), "c")
+        connect = "void c (void *worker);\nvoid c (void *worker)" \
+                  " { g_signal_connect (worker, \"restarted\", G_CALLBACK (on_restarted), NULL); }\n"
+        flags = subprocess.run(["pkg-config", "--cflags", "coproc-1"], check=True, capture_output=True,
+                               text=True).stdout.split()
+        for source in (MAP % pools, supervision + connect):
+            done = subprocess.run(["cc", "-Wall", "-Werror", "-Wno-unused-variable", "-fsyntax-only", *flags, "-xc",
+                                   "-"], input=BEGIN + source, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_no_other_blocks(self):
+        """No page shows a program that is not run here, or in the tests of the package."""
+        for name in os.listdir(os.path.join(ROOT, "introspection", "pages")):
+            if name.endswith(".md") and re.search("^```(c|js|python)$", page(name), re.M):
+                self.assertIn(name, ("from-coproc-0.3.md", "from-multiprocessing.md", "javascript.md", "pools.md",
+                                     "python.md", "supervision.md", "writing-plugins.md"))
+
     def test_links(self):
         """What the pages of the top level link to is there."""
-        for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
-            with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+        for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+            with open(os.path.join(ROOT, name), encoding="utf-8") as file:
                 for target in re.findall(r"\]\(([^)#:]+)\)", file.read()):
-                    self.assertTrue(os.path.exists(os.path.join(ROOT, target)), f"{page}: {target}")
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, target)), f"{name}: {target}")
 
 
 if __name__ == "__main__":
