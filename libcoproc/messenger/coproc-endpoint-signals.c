@@ -5,18 +5,12 @@
  */
 #include "messenger/coproc-endpoint-private.h"
 
-static gboolean
-signal_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
-{
-  g_source_set_ready_time (source, -1);
-  return callback (user_data);
-}
-
-static GSourceFuncs signal_source_funcs = { .dispatch = signal_source_dispatch };
+#include "coproc-source-private.h"
 
 static gboolean
 emit_signals (gpointer user_data)
 {
+  g_source_set_ready_time (g_main_current_source (), -1);
   coproc_messenger_emit_signals (user_data);
   return G_SOURCE_CONTINUE;
 }
@@ -28,10 +22,8 @@ coproc_endpoint_wake_signals_locked (CoprocEndpoint *self)
     return;
   if (self->signal_source == NULL)
     {
-      self->signal_source = g_source_new (&signal_source_funcs, sizeof (GSource));
-      g_source_set_static_name (self->signal_source, "coproc signals");
-      g_source_set_callback (self->signal_source, emit_signals, coproc_endpoint_ref (self),
-                             (GDestroyNotify) coproc_endpoint_unref);
+      self->signal_source = coproc_source_new ("coproc signals", emit_signals, coproc_endpoint_ref (self),
+                                               (GDestroyNotify) coproc_endpoint_unref);
       g_source_attach (self->signal_source, self->context);
     }
   g_source_set_ready_time (self->signal_source, 0);

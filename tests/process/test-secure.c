@@ -142,10 +142,10 @@ run_program (const Place *place)
 static void
 assert_line (const char *output, const char *line)
 {
-  g_autofree char *whole = g_strconcat (line, "\n", NULL);
-  const char *at = strstr (output, whole);
+  g_autofree char *all = g_strconcat ("\n", output, NULL);
+  g_autofree char *whole = g_strconcat ("\n", line, "\n", NULL);
 
-  if (at == NULL || (at > output && at[-1] != '\n'))
+  if (strstr (all, whole) == NULL)
     g_error ("“%s” is not in:\n%s", line, output);
 }
 
