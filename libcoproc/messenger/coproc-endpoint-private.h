@@ -199,6 +199,7 @@ struct _CoprocEndpoint
   CoprocTrial spinning;          /* (poller) before it sleeps */
   CoprocTrial looking;           /* (poller) at once, before it spins */
   CoprocTrial lingering;         /* (poller) before it looks */
+  gint64 crowded_until;          /* (poller) monotonic, µs: until then the processor is not offered to others; 0: it is */
   guint n_blocked;               /* threads that wait in either way */
   GQueue blocked;                /* CoprocBlocked links: those of them that are receives */
   GQueue parked;                 /* CoprocOp links: asynchronous sends that wait for room */

@@ -16,6 +16,8 @@
 #define MAX_LOOK_SKIP 63
 #define LINGER_TIME 3 /* µs */
 #define MAX_GAZE 100  /* looks without a system call: a few µs */
+#define MAX_OFFER 100 /* µs that an offer of the processor takes unless others have work for it */
+#define ABSTINENCE 16 /* times as long as it took is then done without */
 
 static void
 wait_cancelled (GCancellable *cancellable, gpointer data)
@@ -96,17 +98,42 @@ has_paused (CoprocEndpoint *self, guint32 *mark)
   return *mark == last;
 }
 
+/* Offers the processor to others. Who has work keeps it for a slice or more, with nothing here to preempt it, whereas
+ * who sleeps is run soon after it is woken: the next times are left out, so that little is lost by it in all. */
+static void
+offer_processor (CoprocEndpoint *self, gint64 *now)
+{
+  const gint64 before = *now;
+
+  sched_yield ();
+  *now = g_get_monotonic_time ();
+  if (*now - before > MAX_OFFER)
+    self->crowded_until = *now + ABSTINENCE * (*now - before);
+}
+
+static gboolean
+is_crowded (CoprocEndpoint *self)
+{
+  if (self->crowded_until == 0)
+    return FALSE;
+  if (g_get_monotonic_time () < self->crowded_until)
+    return TRUE;
+  self->crowded_until = 0;
+  return FALSE;
+}
+
 /* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
  * many frames came. */
 static gsize
 linger (CoprocEndpoint *self)
 {
   const gint64 start = g_get_monotonic_time ();
+  gint64 now = start;
   guint32 mark = 0;
 
   do
-    sched_yield ();
-  while (!has_paused (self, &mark) && g_get_monotonic_time () - start < LINGER_TIME);
+    offer_processor (self, &now);
+  while (!has_paused (self, &mark) && now - start < LINGER_TIME);
   return look (self);
 }
 
@@ -134,7 +161,7 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
   gint64 start, now;
   gsize n_frames = 0;
 
-  if (spin_time == 0 || !is_worth_trying (&self->spinning))
+  if (spin_time == 0 || is_crowded (self) || !is_worth_trying (&self->spinning))
     return FALSE;
 
   if (is_worth_trying (&self->lingering))
@@ -152,9 +179,8 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
   while (n_frames == 0 && now - start < spin_time && (deadline < 0 || now < deadline)
          && !g_atomic_int_get (&self->woken))
     {
-      sched_yield ();
+      offer_processor (self, &now);
       n_frames = look (self);
-      now = n_frames > 0 ? now : g_get_monotonic_time ();
     }
   note_outcome (&self->spinning, n_frames > 0, MAX_SPIN_SKIP);
   return n_frames > 0;
