@@ -173,9 +173,9 @@ check_script_host () {
   printf '%s\n' 'The median is 3' "The worker's exit status: 0" | same
 }
 
-# check.sh own-plugin BUILDDIR PREFIX LIBDIR LIBEXECDIR: as a stranger does it, from an installation
-# that is moved to another place only so as not to touch the system's.
-check_own_plugin () {
+# install_to BUILDDIR PREFIX LIBDIR LIBEXECDIR: an installation that is moved to another place only so as not to
+# touch the system's.
+install_to () {
   builddir=$1 prefix=$2 libdir=$3 libexecdir=$4
   destdir=$work/root
   run 0 meson install -C "$builddir" --no-rebuild --quiet --destdir "$destdir"
@@ -188,13 +188,53 @@ check_own_plugin () {
   COPROC_PLUGIN_TRUST=any
   export PKG_CONFIG_PATH LD_LIBRARY_PATH COPROC_WORKER_HOST COPROC_PLUGIN_TRUST
   unset COPROC_PLUGIN_PATH
+}
 
+# check.sh own-plugin BUILDDIR PREFIX LIBDIR LIBEXECDIR: as a stranger does it
+check_own_plugin () {
+  install_to "$@"
   run 0 sh "$here/own-plugin/build.sh" "$work/own"
   silent
   cd "$work/own"
   run 0 ./own-plugin reverse.so 'Hello, worker!' 'äöü'
   silent
   printf '%s\n' '!rekrow ,olleH' 'üöä' | same
+}
+
+# check.sh installed BUILDDIR PREFIX LIBDIR LIBEXECDIR DATADIR PYTHONDIR PYTHON: what was installed is all that the
+# bindings and the Python package need.
+check_installed () {
+  install_to "$@"
+  GI_TYPELIB_PATH=$destdir$libdir/girepository-1.0
+  PYTHONPATH=$destdir$6
+  XDG_DATA_DIRS=$destdir$5:/usr/share
+  COPROC_PLUGIN_PATH=$destdir$libdir/coproc-1/plugins
+  export GI_TYPELIB_PATH PYTHONPATH XDG_DATA_DIRS COPROC_PLUGIN_PATH
+  unset GJS_PATH
+  cd "$work"
+  cat >package.py <<'PYTHON'
+import coproc
+
+def double(messenger):
+    while True:
+        messenger.send_reply(messenger.receive_blocking() * 2)
+
+with coproc.WorkerResource(double) as worker:
+    worker.messenger.send_request(21)
+    print(*worker.messenger.receive_remaining())
+PYTHON
+  run 0 "$7" package.py
+  silent
+  echo 42 | same
+  run 0 "$7" "$here/hello.py"
+  silent
+  if command -v gjs >/dev/null; then
+    run 0 gjs -m "$here/hello.js"
+    silent
+  fi
+  run 0 "$7" -c 'import gi; gi.require_version("Coproc", "1"); import gi.repository.Coproc, sys
+print(sys.modules["gi.overrides.Coproc"].__file__)'
+  grep -q "^$destdir" "$work/output" || fail "another override was found"
 }
 
 case $example in
@@ -206,6 +246,7 @@ case $example in
   script-host) check_script_host "$@" ;;
   wordcount) check_wordcount "$@"; check_wordcount_missing "$@" ;;
   own-plugin) check_own_plugin "$@" ;;
+  installed) check_installed "$@" ;;
   *) fail "no such example: $example" ;;
 esac
 echo "ok: $example"

@@ -34,7 +34,7 @@ in_build () {
   echo
   echo "== $1"
   shift
-  meson devenv -C "$build" "$@" "$root/LICENSE" "$root/meson.build" "$root/examples/hello.c"
+  meson devenv -C "$build" "$@" "$root/LICENSE" "$root/examples/hello.c" "$root/examples/hello.py"
 }
 
 echo

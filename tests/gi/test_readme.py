@@ -129,6 +129,18 @@ class Readme(Case):
                 self.assertIn(name, ("from-coproc-0.3.md", "from-multiprocessing.md", "javascript.md", "pools.md",
                                      "python.md", "supervision.md", "writing-plugins.md"))
 
+    def test_quickstart(self):
+        """What the README says that the quickstart prints is what it prints now."""
+        with open(os.path.join(ROOT, "examples", "quickstart.sh"), encoding="utf-8") as file:
+            names = re.findall(r'"\$root/([\w./]+)"', file.read().partition("in_build () {")[2].partition("}")[0])
+        counted = subprocess.run(["wc", *names], cwd=ROOT, check=True, capture_output=True, text=True,
+                                 env={"LC_ALL": "C.UTF-8"}).stdout
+        lines = [" ".join(line.split()) for line in counted.splitlines()]
+        self.assertEqual(len(lines), 4)
+        for title in ("C", "Python", "JavaScript"):
+            block = readme().partition(f"\n== {title}\n")[2].partition("\n\n")[0]
+            self.assertEqual([" ".join(line.split()) for line in block.splitlines()], lines)
+
     def test_links(self):
         """What the pages of the top level link to is there."""
         for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
