@@ -56,6 +56,8 @@ POOL_ROWS = """
 empty tasks, automatic chunks; multiprocessing.Pool | python-pool empty-64-b | libcoproc-pool empty-64-b | 1/s | itself >= 1e6
 empty tasks, one a message; multiprocessing.Pool | python-pool-1 empty-64-b | libcoproc-pool-1 empty-64-b | 1/s | itself >= 250e3
 tasks of 1 ms: 1,900 each second are an efficiency of 0.95 | python-pool 1-ms-64-b | libcoproc-pool 1-ms-64-b | 1/s | itself >= 1900
+threads: empty tasks; GThreadPool | gthreadpool empty-64-b | libcoproc-pool-threads empty-64-b | 1/s | >= 1
+threads: empty tasks of 64 KiB; GThreadPool | gthreadpool empty-64-kib | libcoproc-pool-threads empty-64-kib | 1/s | >= 1
 threads: tasks of 1 ms; GThreadPool | gthreadpool 1-ms-64-b | libcoproc-pool-threads 1-ms-64-b | 1/s | itself >= 1900
 """
 
