@@ -22,6 +22,7 @@ typedef enum
   ONE_EACH,  /* each side has a core */
   SAME_CORE, /* both have one core */
   BUSY,      /* both have both cores; something else keeps the second one busy */
+  CROWDED,   /* ... and the first one */
 } Place;
 
 typedef enum
@@ -47,6 +48,7 @@ static const Exchange exchanges[] = {
   { "round-trip-1-mib", ROUND_TRIP, ONE_EACH, 1 << 20 },
   { "round-trip-16-mib", ROUND_TRIP, ONE_EACH, 16 << 20 },
   { "round-trip-busy", ROUND_TRIP, BUSY, 64 },
+  { "round-trip-both-busy", ROUND_TRIP, CROWDED, 64 },
   { "one-way-64-b", ONE_WAY, ONE_EACH, 64 },
   { "one-way-4-kib", ONE_WAY, ONE_EACH, 4 << 10 },
   { "one-way-64-kib", ONE_WAY, ONE_EACH, 64 << 10 },
@@ -77,10 +79,17 @@ fork_process (void)
   return pid;
 }
 
+/* Whether each side has its place. */
+static bool
+is_pinned (void)
+{
+  return exchange->place == ONE_EACH || exchange->place == SAME_CORE;
+}
+
 static void
 pin (bool host)
 {
-  if (exchange->place != BUSY)
+  if (is_pinned ())
     bench_pin (&allowed, host || exchange->place == SAME_CORE ? 0 : 1);
 }
 
@@ -221,7 +230,7 @@ measure_round_trip (Host *host, double length, long *n)
     }
   while (now - begin < length && n_samples < SAMPLES);
   bounce (host, host->last);
-  if (exchange->place == BUSY)
+  if (!is_pinned ())
     return (now - begin) * 1e6 / (double) *n;
   qsort (samples, n_samples, sizeof *samples, compare);
   return samples[n_samples / 2];
@@ -313,13 +322,13 @@ measure_warm (Host *host)
 }
 
 static pid_t
-start_busy (void)
+start_busy (int core)
 {
   pid_t pid = fork_process ();
 
   if (pid > 0)
     return pid;
-  bench_pin (&allowed, 1);
+  bench_pin (&allowed, core);
   for (volatile unsigned long i = 0;; i++)
     ;
 }
@@ -349,11 +358,13 @@ static void
 run (void)
 {
   Host host = { NULL, new_message (0), new_message (LAST) };
-  pid_t other = -1, busy = -1;
+  pid_t other = -1, busy[2] = { -1, -1 };
   pthread_t thread;
 
-  if (exchange->place == BUSY)
-    busy = start_busy ();
+  if (!is_pinned ())
+    busy[1] = start_busy (1);
+  if (exchange->place == CROWDED)
+    busy[0] = start_busy (0);
   if (peer->prepare != NULL)
     peer->prepare (exchange->size);
   if (peer->start != NULL)
@@ -367,7 +378,7 @@ run (void)
     other = fork_other_side ();
   else if ((errno = pthread_create (&thread, NULL, serve_in_thread, NULL)) != 0)
     bench_die ("pthread_create");
-  if (peer->start != NULL && !peer->thread && exchange->place != BUSY)
+  if (peer->start != NULL && !peer->thread && is_pinned ())
     bench_pin_all (&allowed, 0); /* the peer's own threads, too */
   else
     pin (true);
@@ -378,8 +389,9 @@ run (void)
     peer->close (host.end);
   if (other > 0)
     end_process (other);
-  if (busy > 0)
-    end_process (busy);
+  for (int i = 0; i < 2; i++)
+    if (busy[i] > 0)
+      end_process (busy[i]);
   if (peer->finish != NULL)
     peer->finish ();
   _exit (0);

@@ -46,6 +46,10 @@ shared memory: 64 requests of 64 B in flight, sent in batches, as bytes | pipe i
 shared memory: 64 KiB one way, copied once; memcpy | memcpy one-way-64-kib | libcoproc one-way-64-kib | 1/s | >= 0.8
 shared memory: 1 MiB one way, copied once; memcpy | memcpy one-way-1-mib | libcoproc one-way-1-mib | 1/s | >= 0.8
 shared memory: 16 MiB one way, copied once; memcpy | memcpy one-way-16-mib | libcoproc one-way-16-mib | 1/s | >= 0.8
+shared memory: 64 KiB one way, copied once; bare ring | ring-spinning one-way-64-kib | libcoproc one-way-64-kib | 1/s |
+shared memory: 1 MiB one way, copied once; bare ring | ring-spinning one-way-1-mib | libcoproc one-way-1-mib | 1/s |
+shared memory: 16 MiB one way, copied once; bare ring | ring-spinning one-way-16-mib | libcoproc one-way-16-mib | 1/s |
+shared memory: 16 MiB one way, in place; 64 KiB in place | libcoproc-in-place one-way-64-kib | libcoproc-in-place one-way-16-mib | 1/s |
 shared memory: 16 MiB one way, in place; 64 B of libcoproc | libcoproc one-way-64-b | libcoproc-in-place one-way-16-mib | 1/s | >= 0.333
 threads: 64 B one way; GAsyncQueue | gasyncqueue one-way-64-b | libcoproc-thread one-way-64-b | 1/s | itself >= 4e6
 receives of 100,000 queued, 4 priorities | - | coproc priority-4 | 1/s | itself >= 1e6

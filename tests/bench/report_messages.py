@@ -53,7 +53,7 @@ def make_tables(results):
     if results.get(OWN, "one-way-64-b") is None:
         return {}
     latency = [time_column("round-trip-same-core"), time_column("round-trip-busy"),
-               *[time_column(f"round-trip-{name}") for name in SIZES]]
+               time_column("round-trip-both-busy"), *[time_column(f"round-trip-{name}") for name in SIZES]]
     rates = [*[rate_column(name) for name in SIZES], ("in-flight", show_rate, True)]
     cpu = [time_column(f"{measurement}-cpu") for measurement in
            ("round-trip-same-core", "round-trip-64-b", "one-way-64-b", "one-way-64-kib", "one-way-1-mib", "in-flight")]
@@ -62,7 +62,8 @@ def make_tables(results):
     shown = {peer: PEERS[peer] for peer in SHORT}
     titles = [title for title, _ in SIZES.values()]
     tables = {
-        "latency": make_table(["round trip", "64 B, one core", "64 B, other core busy", *titles],
+        "latency": make_table(["round trip", "64 B, one core", "64 B, other core busy", "64 B, both cores busy",
+                               *titles],
                               make_rows(results, PEERS, RIVALS, latency)),
         "rates": make_table(["one way", *titles, "64 in flight"], make_rows(results, PEERS, RIVALS, rates)),
         "cpu": make_table(["CPU a message", "64 B round trip, one core", "64 B round trip", "64 B one way",

@@ -15,7 +15,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define RING_SIZE (256 << 10) /* stays in a core's cache, where messages let it */
+#define RING_SIZE (256 << 10) /* stays in a core's cache */
+#define LARGE (64 << 10)      /* bytes from which messages are written to what has left the other core's cache */
+#define LARGE_RING (8 << 20)
 #define SPINS 2000            /* before the core is offered to somebody else */
 
 /* Written by one side; the other one sleeps on it. */
@@ -60,8 +62,10 @@ make_ring (void)
 static void
 prepare (size_t size)
 {
+  const size_t ring_size = size < LARGE ? RING_SIZE : LARGE_RING;
+
   slot_size = size;
-  n_slots = size * 2 > RING_SIZE ? 2 : (uint32_t) (RING_SIZE / size);
+  n_slots = size * 2 > ring_size ? 2 : (uint32_t) (ring_size / size);
   there = make_ring ();
   back = make_ring ();
 }
