@@ -91,21 +91,30 @@ coproc_native_get_bytes (PyObject *value, Py_buffer *buffer)
 }
 
 GBytes *
-coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer)
+coproc_native_alloc (CoprocMessenger *messenger, gsize size)
 {
-  const gsize size = (gsize) buffer->len;
   gint64 send_timeout;
   GBytes *bytes;
 
-  if (messenger == NULL || size < COPROC_NATIVE_LARGE)
-    return NULL;
   g_object_get (messenger, "send-timeout", &send_timeout, NULL);
   if (send_timeout == 0) /* nothing is to be waited for, not even memory */
     return NULL;
   Py_BEGIN_ALLOW_THREADS
   bytes = coproc_messenger_alloc_bytes (messenger, size, NULL);
-  if (bytes != NULL)
-    memcpy ((gpointer) g_bytes_get_data (bytes, NULL), buffer->buf, size);
+  Py_END_ALLOW_THREADS
+  return bytes;
+}
+
+GBytes *
+coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer)
+{
+  const gsize size = (gsize) buffer->len;
+  GBytes *bytes = messenger != NULL && size >= COPROC_NATIVE_LARGE ? coproc_native_alloc (messenger, size) : NULL;
+
+  if (bytes == NULL)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  memcpy ((gpointer) g_bytes_get_data (bytes, NULL), buffer->buf, size);
   Py_END_ALLOW_THREADS
   return bytes;
 }

@@ -163,6 +163,71 @@ call_send_data (PyObject *module, PyObject *const *args, Py_ssize_t n)
   return PyErr_Occurred () == NULL ? PyLong_FromUnsignedLongLong (serial) : NULL;
 }
 
+/* @parts: a tuple. Returns: how many bytes they have; -1 with an exception, and no buffer is held then */
+static gssize
+get_buffers (PyObject *parts, Py_buffer *buffers)
+{
+  gssize size = 0;
+
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE (parts); i++)
+    {
+      if (PyObject_GetBuffer (PyTuple_GET_ITEM (parts, i), &buffers[i], PyBUF_SIMPLE) == 0)
+        {
+          size += buffers[i].len;
+          continue;
+        }
+      while (i-- > 0)
+        PyBuffer_Release (&buffers[i]);
+      return -1;
+    }
+  return size;
+}
+
+/* send_parts (messenger, parts, channel, kind, priority): as send_data() what is in a tuple of buffers, one behind the
+ * other */
+static PyObject *
+call_send_parts (PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+  g_autofree Py_buffer *buffers = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  CoprocMessenger *messenger;
+  GError *error = NULL;
+  const char *channel;
+  PyObject *parts, *priority;
+  gint64 kind;
+  guint64 serial = 0;
+  double urgency;
+  gssize size;
+  guint8 *at;
+
+  if (!coproc_native_parse ("send_parts", "mocno", args, n, &messenger, &parts, &channel, &kind, &priority))
+    return NULL;
+  urgency = PyFloat_AsDouble (priority);
+  if (PyErr_Occurred () != NULL)
+    return NULL;
+  if (!PyTuple_Check (parts))
+    return PyErr_Format (PyExc_TypeError, "Parts are a tuple, not %s", Py_TYPE (parts)->tp_name);
+  buffers = g_new (Py_buffer, PyTuple_GET_SIZE (parts));
+  size = get_buffers (parts, buffers);
+  if (size < 0)
+    return NULL;
+  if (size > 0)
+    bytes = coproc_native_alloc (messenger, (gsize) size);
+  if (bytes == NULL)
+    bytes = g_bytes_new_take (g_malloc ((gsize) size), (gsize) size);
+  at = (guint8 *) g_bytes_get_data (bytes, NULL);
+
+  Py_BEGIN_ALLOW_THREADS
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE (parts); at += buffers[i++].len)
+    memcpy (at, buffers[i].buf, (gsize) buffers[i].len);
+  coproc_messenger_send_bytes_full (messenger, g_bytes_get_data (bytes, NULL), (gsize) size, channel,
+                                    (CoprocMessageKind) kind, urgency, &serial, &error);
+  Py_END_ALLOW_THREADS
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE (parts); i++)
+    PyBuffer_Release (&buffers[i]);
+  return pyg_error_check (&error) ? NULL : PyLong_FromUnsignedLongLong (serial);
+}
+
 /* Returns: (transfer full): the payloads of a list or a tuple; NULL with an exception */
 static GPtrArray *
 make_variants (PyObject *sequence, CoprocMessenger *messenger)
@@ -419,6 +484,7 @@ PyMethodDef coproc_native_calls[] = {
   CALL (send),
   CALL (send_bytes),
   CALL (send_data),
+  CALL (send_parts),
   CALL (send_request_multiple),
   CALL (try_receive_message),
   { NULL, NULL, 0, NULL },

@@ -113,19 +113,18 @@ native_get_data (PyObject *module, PyObject *value)
                                     : coproc_native_view (coproc_message_get_bytes (message), data, size, FALSE);
 }
 
-/* copy (buffer): bytes */
 static PyObject *
-native_copy (PyObject *module, PyObject *value)
+copy_buffer (PyObject *value, PyObject *(*make) (const char *data, Py_ssize_t size))
 {
-  PyObject *bytes;
+  PyObject *copy;
   Py_buffer buffer;
 
   if (PyObject_GetBuffer (value, &buffer, PyBUF_SIMPLE) != 0)
     return NULL;
-  bytes = PyBytes_FromStringAndSize (NULL, buffer.len);
-  if (bytes != NULL)
+  copy = make (NULL, buffer.len);
+  if (copy != NULL)
     {
-      char *place = PyBytes_AS_STRING (bytes);
+      char *place = PyBytes_Check (copy) ? PyBytes_AS_STRING (copy) : PyByteArray_AS_STRING (copy);
 
       Py_BEGIN_ALLOW_THREADS
       expect_writes (place, (gsize) buffer.len);
@@ -133,7 +132,40 @@ native_copy (PyObject *module, PyObject *value)
       Py_END_ALLOW_THREADS
     }
   PyBuffer_Release (&buffer);
-  return bytes;
+  return copy;
+}
+
+/* copy (buffer): bytes */
+static PyObject *
+native_copy (PyObject *module, PyObject *value)
+{
+  return copy_buffer (value, PyBytes_FromStringAndSize);
+}
+
+/* copy_array (buffer): a bytearray */
+static PyObject *
+native_copy_array (PyObject *module, PyObject *value)
+{
+  return copy_buffer (value, PyByteArray_FromStringAndSize);
+}
+
+/* contains (bytes, part): as `part in bytes`; much faster where the first byte of the part is rare */
+static PyObject *
+native_contains (PyObject *module, PyObject *args)
+{
+  const char *data, *part, *end;
+  Py_ssize_t size, part_size;
+
+  if (!PyArg_ParseTuple (args, "y#y#", &data, &size, &part, &part_size))
+    return NULL;
+  end = data + size - part_size;
+  while (part_size > 0 && data <= end && (data = memchr (data, *part, (gsize) (end - data) + 1)) != NULL)
+    {
+      if (memcmp (data, part, (gsize) part_size) == 0)
+        Py_RETURN_TRUE;
+      data++;
+    }
+  return PyBool_FromLong (part_size == 0);
 }
 
 /* alloc_bytes (messenger, size): memory of the library's, for bytes to send */
@@ -165,7 +197,9 @@ static PyMethodDef native_functions[] = {
   { "get_payload", native_get_payload, METH_O, NULL },
   { "get_bytes", native_get_bytes, METH_O, NULL },
   { "get_data", native_get_data, METH_O, NULL },
+  { "contains", native_contains, METH_VARARGS, NULL },
   { "copy", native_copy, METH_O, NULL },
+  { "copy_array", native_copy_array, METH_O, NULL },
   { "alloc_bytes", (PyCFunction) (void (*) (void)) native_alloc_bytes, METH_FASTCALL, NULL },
   { NULL, NULL, 0, NULL },
 };

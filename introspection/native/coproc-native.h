@@ -67,8 +67,9 @@ gboolean    coproc_native_get_bytes (PyObject *value, Py_buffer *buffer);
  * Returns: (transfer full) (nullable): never floating. @messenger: as above */
 GVariant   *coproc_native_take_bytes (CoprocMessenger *messenger, PyObject *value, Py_buffer *buffer);
 
-/* The same bytes in memory of the messenger that the peer sees, if there are so many that this pays.
- * Returns: (transfer full) (nullable) */
+/* Memory of the messenger that the peer sees, of @size bytes. Returns: (transfer full) (nullable) */
+GBytes     *coproc_native_alloc (CoprocMessenger *messenger, gsize size);
+/* The bytes of @buffer in such memory, if there are so many that this pays. Returns: (transfer full) (nullable) */
 GBytes     *coproc_native_lay_out (CoprocMessenger *messenger, const Py_buffer *buffer);
 
 /* --- views of bytes --- */

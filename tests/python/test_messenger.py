@@ -41,6 +41,19 @@ class Key:
     name: str
 
 
+class Grid:
+    """Has buffers as arrays do that pickle need not copy."""
+
+    def __init__(self, *buffers):
+        self.buffers = buffers
+
+    def __reduce_ex__(self, protocol):
+        return Grid, tuple(pickle.PickleBuffer(buffer) for buffer in self.buffers)
+
+    def __eq__(self, other):
+        return [bytes(buffer) for buffer in self.buffers] == [bytes(buffer) for buffer in other.buffers]
+
+
 class TwoArguments(Exception):
     def __init__(self, first, second):
         super().__init__(first)
@@ -61,6 +74,48 @@ class Messenger(Pair):
             self.process.send_norequest(payload)
             got = self.resource.receive_blocking()
             self.assertEqual((got, type(got)), (payload, type(payload)))
+
+    def test_buffers(self):
+        """Large ones travel beside the pickle, and are what they are within one."""
+        large = bytearray(os.urandom(3 * MIB + 5))
+        for grids in (
+            [Grid(bytearray(b"few"))],
+            [Grid(large)],
+            [Grid(large, bytearray(), bytes(20000), large[:20000]), Grid(bytearray(16384)), {"text": "x" * 70000}],
+            [Grid(bytearray([i]) * 20000) for i in range(200)],
+        ):
+            self.process.send_request(grids)
+            got = self.resource.receive_blocking()
+            self.assertEqual(got, grids)
+            for grid, there in zip(grids, got):
+                for buffer, copy in zip(getattr(grid, "buffers", ()), getattr(there, "buffers", ())):
+                    self.assertEqual(memoryview(copy).readonly, memoryview(buffer).readonly)
+            self.resource.send_reply(got)
+            self.assertEqual(self.process.receive_blocking(), grids)
+        for likely in (b"\x80\x05|", b"\x80\x05" + bytes(70000) + b"|"):
+            self.process.send_norequest(likely)
+            self.assertEqual(self.resource.receive_blocking(), likely)
+
+    def test_buffers_without_waiting(self):
+        """Nothing is waited for, not even memory."""
+        self.process.send_timeout = 0
+        grid = Grid(bytearray(MIB))
+        self.process.send_norequest(grid)
+        self.assertEqual(self.resource.receive_blocking(), grid)
+
+    def test_numpy(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("numpy is not installed")
+        square = numpy.arange(90000.0).reshape(300, 300)
+        fixed = square.copy()
+        fixed.flags.writeable = False
+        for array in (square, square.T, square[::2, ::3], fixed, numpy.arange(3), numpy.array([None, "x"] * 50000)):
+            self.process.send_norequest({"array": array})
+            got = self.resource.receive_blocking()["array"]
+            self.assertTrue((got == array).all())
+            self.assertEqual((got.dtype, got.flags.writeable), (array.dtype, array.flags.writeable))
 
     def test_sends_return_none(self):
         for send, args in (

@@ -9,6 +9,7 @@ import dataclasses
 import enum
 import functools
 import os
+import pickle
 import signal
 import sys
 import tempfile
@@ -27,6 +28,10 @@ T = typing.TypeVar("T")
 def echo(messenger, factor=1):
     while True:
         messenger.send_reply(messenger.receive_blocking() * factor)
+
+
+def echo_once(messenger):
+    messenger.send_reply(messenger.receive_blocking())
 
 
 def times_global(messenger):
@@ -62,6 +67,16 @@ class Multiplier:
     def __call__(self):
         while True:
             self.messenger.send_reply(self.messenger.receive_blocking() * self.factor)
+
+
+class Page:
+    """Of the script, and so known to the worker by value; its buffer is one that pickle need not copy."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce_ex__(self, protocol):
+        return type(self), (pickle.PickleBuffer(self.data),)
 
 
 class Colour(enum.Enum):
@@ -144,6 +159,14 @@ class Worker(Case):
         until(lambda: not worker.is_alive())
 
     # --- section 1.3 ---
+
+    def test_buffers(self):
+        """Of classes that the worker cannot import, both ways."""
+        with coproc.WorkerResource(echo_once) as worker:
+            data = bytearray(os.urandom(1 << 20))
+            worker.messenger.send_request([Page(data), Page(bytearray(b"few"))])
+            large, small = worker.messenger.receive_blocking()
+            self.assertEqual((type(large), large.data, small.data), (Page, data, b"few"))
 
     def test_targets(self):
         local = {"factor": 5}

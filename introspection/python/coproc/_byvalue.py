@@ -80,11 +80,11 @@ class Definitions:
         self._sent = {}  # id -> (object, key): the object is kept, so that its id stays its own
         self._globals = {}  # name -> value
 
-    def dumps(self, obj):
-        """Pickles an object, after sending what it needs by value."""
+    def dumps(self, obj, buffers=None):
+        """Pickles an object, after sending what it needs by value; `buffers` as that of Pickler's callback."""
         file = io.BytesIO()
         with self._lock:
-            _Pickler(file, self).dump(obj)
+            _Pickler(file, self, buffers).dump(obj)
         return file.getvalue()
 
     def set_value(self, value):
@@ -240,8 +240,8 @@ def _is_made_by_enum(name):
 class _Pickler(pickle.Pickler):
     """Pickles, and sends by value what has to be."""
 
-    def __init__(self, file, definitions):
-        super().__init__(file, PROTOCOL)
+    def __init__(self, file, definitions, buffers):
+        super().__init__(file, PROTOCOL, buffer_callback=buffers)
         self._definitions = definitions
 
     def reducer_override(self, obj):
@@ -393,10 +393,14 @@ def _resolve(key):
     return _home[key] if found is None else found
 
 
-def dumps_home(obj):
+def dumps_home(obj, buffers=None):
     """Pickles for the host, which knows its own functions and classes by their keys."""
+    return _dump(_HomePickler, obj, buffers)
+
+
+def _dump(pickler, obj, buffers):
     file = io.BytesIO()
-    _HomePickler(file, PROTOCOL).dump(obj)
+    pickler(file, PROTOCOL, buffer_callback=buffers).dump(obj)
     return file.getvalue()
 
 
@@ -406,11 +410,9 @@ class _HomePickler(pickle.Pickler):
         return NotImplemented if key is None else (_resolve, (key,))
 
 
-def dumps_here(obj):
+def dumps_here(obj, buffers=None):
     """Pickles for this process itself, which has all functions and classes."""
-    file = io.BytesIO()
-    _LocalPickler(file, PROTOCOL).dump(obj)
-    return file.getvalue()
+    return _dump(_LocalPickler, obj, buffers)
 
 
 class _LocalPickler(pickle.Pickler):

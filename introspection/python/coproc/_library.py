@@ -32,9 +32,10 @@ def _send_data(messenger, data, name, kind, priority):
 
 
 try:  # the override's extension module, of which these do not need the override
-    from gi.overrides._coproc_native import copy, get_data, send_data
+    from gi.overrides._coproc_native import contains, copy, copy_array, get_data, send_data, send_parts
 except ImportError:
-    copy, get_data, send_data = bytes, Coproc.Message.get_data, _send_data
+    copy, copy_array, get_data, send_data = bytes, bytearray, Coproc.Message.get_data, _send_data
+    contains, send_parts = bytes.__contains__, None
 
 SECOND = 1000000
 

@@ -22,6 +22,7 @@ from ._library import (
     get_data,
     pack_exception,
     send_data,
+    send_parts,
     translate,
 )
 from ._views import Pipe, QueueView, RequestCtr
@@ -171,9 +172,10 @@ class MultiMessenger:
         return self._send_data(self._codec.encode(payload), name, kind, priority)
 
     def _send_data(self, data, name, kind, priority):
+        send = send_parts if type(data) is tuple else send_data
         while True:
             try:
-                return send_data(self._messenger, data, name, kind, priority)
+                return send(self._messenger, data, name, kind, priority)
             except GLib.Error as error:
                 if kind == _REPLY and error.code == _FAILED and error.domain == COPROC_DOMAIN:
                     raise _NothingToAnswer from None
