@@ -11,12 +11,14 @@ Coproc.WorkerResource.for_callable() make it. What becomes of the function is to
 
 import base64
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import os
 import sys
 
 _CHUNK = 100000  # bytes of one argument of a command; the system takes 128 KiB
+_loading = []  # what this worker imports just now
 
 
 # --- in the host ---
@@ -40,14 +42,17 @@ def _get_reference(function):
     main = sys.modules["__main__"]
     if main.__spec__ is not None:  # python3 -m MODULE
         return f"{main.__spec__.name}:{name}"
-    path = getattr(main, "__file__", None)
-    return path and f"{os.path.abspath(path)}:{name}"
+    path = os.path.abspath(getattr(main, "__file__", "<stdin>"))
+    return f"{path}:{name}" if os.path.isfile(path) else None
 
 
 def get_command(function):
     """The command of a worker that runs a function, a class, or an object that can be called."""
     if not callable(function):
         raise TypeError(f"{function!r} cannot be called")
+    if _loading:  # each worker would have one in its turn
+        raise RuntimeError("A worker that is imported starts workers: what the program does belongs behind "
+                           "if __name__ == '__main__':")
     command = [sys.executable, "-m", "gi.overrides.coproc_worker", "--path", os.pathsep.join(sys.path)]
     reference = _get_reference(function)
     if reference is not None:
@@ -66,7 +71,8 @@ def get_command(function):
 def _import_file(path):
     """Imports a program as a module, so that it does not take itself for the program."""
     name = os.path.splitext(os.path.basename(path))[0]
-    spec = importlib.util.spec_from_file_location("__coproc_main__", path)
+    loader = importlib.machinery.SourceFileLoader("__coproc_main__", path)  # whatever the file is called
+    spec = importlib.util.spec_from_file_location("__coproc_main__", path, loader=loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -78,10 +84,10 @@ def load(reference):
     place, mark, name = reference.rpartition(":")
     if not mark:
         raise ValueError(f"'{reference}' is neither MODULE:NAME nor FILE.py:NAME")
-    if place.endswith(".py"):
-        value = _import_file(place)
-    else:
-        value = importlib.import_module(place)
+    _loading.append(place)
+    is_file = os.sep in place or place.endswith(".py")
+    value = _import_file(place) if is_file else importlib.import_module(place)
+    _loading.pop()
     for part in name.split("."):
         value = getattr(value, part)
     return value
@@ -147,4 +153,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from gi.overrides import coproc_worker  # the one that the override imports, too
+    sys.exit(coproc_worker.main(sys.argv[1:]))

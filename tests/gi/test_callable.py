@@ -94,6 +94,38 @@ class Callable(Case):
         self.assertIn("raise KeyError(value)", done.stderr)
         self.assertIn("KeyError: 1", done.stderr.splitlines()[-1])
 
+    def run_program(self, text, name):
+        """Runs a program: from a file of that name, or from standard input. Returns: what it prints."""
+        head = "import gi; gi.require_version('Coproc', '1'); from gi.repository import Coproc\n"
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(head + text)
+            with open(file.name, encoding="utf-8") as file:
+                command = [sys.executable, "-" if name == "stdin" else file.name]
+                return subprocess.run(command, stdin=file, timeout=60, text=True, capture_output=True)
+
+    def test_programs(self):
+        """Functions of a program of any name, or of none, where cloudpickle is installed."""
+        text = ("def double(value): return 2 * value\n"
+                "if __name__ == '__main__':\n"
+                "    with Coproc.WorkerResource.for_callable(double) as worker: print(worker.messenger.call(4))")
+        self.assertEqual(self.run_program(text, "program.py").stdout, "8\n")
+        self.assertEqual(self.run_program(text, "program").stdout, "8\n")
+        try:
+            import cloudpickle  # noqa: F401
+        except ImportError:
+            self.skipTest("cloudpickle is not installed")
+        self.assertEqual(self.run_program(text, "stdin").stdout, "8\n")
+
+    def test_program_without_a_guard(self):
+        """It is told so, instead of starting a worker in each worker."""
+        text = ("def double(value): return 2 * value\n"
+                "with Coproc.WorkerResource.for_callable(double) as worker: worker.messenger.call(4)")
+        done = self.run_program(text, "program.py")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("RuntimeError", done.stderr.splitlines()[-1])
+        self.assertIn("__name__ == '__main__'", done.stderr.splitlines()[-1])
+
     def test_reply_cannot_be_sent(self):
         """Whoever has asked is told, and the worker goes on."""
         call = self.start(callables.odd).call
