@@ -682,20 +682,98 @@ test_workers (void)
       g_autoptr (CoprocPoolWorker) worker = g_list_model_get_item (workers, i);
       CoprocWorkerState state;
       guint64 n, rss;
-      gint64 cpu_time, current;
+      gint64 current;
       int pid;
 
-      g_object_get (worker, "pid", &pid, "state", &state, "tasks-done", &n, "current-item", &current, "cpu-time",
-                    &cpu_time, "rss", &rss, NULL);
+      g_object_get (worker, "pid", &pid, "state", &state, "tasks-done", &n, "current-item", &current, "rss", &rss,
+                    NULL);
       g_assert_cmpint (pid, >, 0);
       g_assert_cmpint (state, ==, COPROC_WORKER_STATE_RUNNING);
       g_assert_cmpint (current, ==, -1);
-      g_assert_cmpint (cpu_time, >=, 0);
       g_assert_cmpuint (rss, >, 1 << 20);
       g_assert_cmpuint (rss, <, 4096ull << 20);
       tasks_done += n;
     }
   g_assert_cmpuint (tasks_done, ==, 500);
+  stop_pool (pool);
+}
+
+static gint64
+get_worker_figure (CoprocPoolWorker *worker, const char *name)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT64);
+  g_object_get_property (G_OBJECT (worker), name, &value);
+  return g_value_get_int64 (&value);
+}
+
+/* (transfer full) */
+static CoprocPoolWorker *
+get_first_worker (CoprocWorkerPool *pool)
+{
+  coproc_test_until (count_workers (pool) > 0);
+  return g_list_model_get_item (coproc_worker_pool_get_workers (pool), 0);
+}
+
+static void
+test_worker_at_work (void)
+{
+  CoprocWorkerPool *pool = new_started_pool (1);
+  g_autoptr (CoprocPoolWorker) worker = get_first_worker (pool);
+  g_autofree char *dir = g_dir_make_tmp ("coproc-pool-XXXXXX", NULL);
+  g_autofree char *go = g_build_filename (dir, "go", NULL);
+  GVariant *inputs[3];
+  g_autoptr (CoprocMapOperation) operation = NULL;
+  GPid pid;
+
+  g_test_summary ("What a worker is at can be seen, and after its death its successor");
+
+  for (gint32 i = 0; i < 3; i++)
+    inputs[i] = i < 2 ? orders (i, NULL) : orders (i, "wait", g_variant_new_string (go), NULL);
+  operation = coproc_worker_pool_map_ordered (pool, inputs, 3, 1);
+  coproc_test_until (get_worker_figure (worker, "current-item") == 2);
+  g_assert_cmpint (get_worker_figure (worker, "tasks-done"), ==, 2);
+  g_assert_true (g_file_set_contents (go, "", 0, NULL));
+  coproc_test_until (get_worker_figure (worker, "current-item") == -1);
+  g_assert_cmpint (get_worker_figure (worker, "tasks-done"), ==, 3);
+  g_assert_no_errno (g_remove (go));
+  g_assert_no_errno (g_rmdir (dir));
+
+  pid = (GPid) get_worker_figure (worker, "pid");
+  g_assert_no_errno (kill (pid, SIGKILL));
+  coproc_test_until (get_worker_figure (worker, "pid") != 0 && get_worker_figure (worker, "pid") != pid);
+  coproc_test_until (get_worker_figure (worker, "state") == COPROC_WORKER_STATE_RUNNING);
+  g_assert_cmpint (get_worker_figure (worker, "tasks-done"), ==, 3);
+  g_clear_object (&operation);
+  stop_pool (pool);
+}
+
+static void
+test_worker_cpu_time (void)
+{
+  const gint64 us = 200000;
+  CoprocWorkerPool *pool = new_pool_of ("spin", 1);
+  g_autoptr (CoprocPoolWorker) worker = NULL;
+  GVariant *input = g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, &us, sizeof us, 1), **results;
+  g_autoptr (GError) error = NULL;
+  gsize n;
+  gint64 before;
+
+  g_test_summary ("The processor time of a worker is that of its process");
+
+  start_pool (pool);
+  worker = get_first_worker (pool);
+  g_variant_ref_sink (input);
+  before = get_worker_figure (worker, "cpu-time");
+  do
+    {
+      results = coproc_worker_pool_map (pool, &input, 1, 1, NULL, &n, &error);
+      g_assert_no_error (error);
+      free_payloads (results);
+    }
+  while (get_worker_figure (worker, "cpu-time") < before + us / 2); /* others may have had the processor */
+  g_variant_unref (input);
   stop_pool (pool);
 }
 
@@ -825,6 +903,8 @@ main (int argc, char *argv[])
   coproc_test_add ("/coproc/pool/idle-timeout", test_idle_timeout);
   coproc_test_add ("/coproc/pool/n-workers", test_n_workers);
   coproc_test_add ("/coproc/pool/workers", test_workers);
+  coproc_test_add ("/coproc/pool/worker-at-work", test_worker_at_work);
+  coproc_test_add ("/coproc/pool/worker-cpu-time", test_worker_cpu_time);
   coproc_test_add ("/coproc/pool/b2-chaos", test_b2_chaos);
 
   return g_test_run ();
