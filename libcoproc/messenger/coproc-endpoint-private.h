@@ -60,7 +60,7 @@ typedef struct
   GVariant *payload;       /* (nullable) NULL: data */
   gconstpointer data;      /* raw bytes */
   gsize size;
-  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes */
+  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes; NULL: not looked at yet */
   double priority;
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */

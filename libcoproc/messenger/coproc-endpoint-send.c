@@ -46,16 +46,21 @@ check_channel (const char *name, GError **error)
 static gboolean
 check_payload (CoprocOutgoing *outgoing, GError **error)
 {
-  outgoing->type = COPROC_RAW_TYPE;
-  if (outgoing->payload == NULL)
-    return TRUE;
+  const GVariantType *type;
 
-  if (!coproc_type_is_raw (g_variant_get_type_string (outgoing->payload))) /* any bytes are an ay */
+  if (outgoing->payload == NULL)
     {
-      if (!coproc_variant_check (outgoing->payload, error))
-        return FALSE;
-      outgoing->type = g_variant_get_type (outgoing->payload);
+      outgoing->type = COPROC_RAW_TYPE;
+      return TRUE;
     }
+
+  if (outgoing->type != COPROC_RAW_TYPE)
+    {
+      type = g_variant_get_type (outgoing->payload);
+      outgoing->type = coproc_type_is_raw ((const char *) type) ? COPROC_RAW_TYPE : type;
+    }
+  if (outgoing->type != COPROC_RAW_TYPE && !coproc_variant_check (outgoing->payload, error)) /* any bytes are an ay */
+    return FALSE;
   outgoing->data = g_variant_get_data (outgoing->payload);
   outgoing->size = g_variant_get_size (outgoing->payload);
   return TRUE;

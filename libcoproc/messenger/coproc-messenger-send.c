@@ -102,18 +102,27 @@ coproc_messenger_prepare_all (CoprocMessenger  *self,
                               const char       *channel,
                               GError          **error)
 {
+  const gboolean own_priorities = coproc_messenger_has_own_priorities (self);
   CoprocOutgoing *outgoing = g_new (CoprocOutgoing, n);
   gboolean ok = TRUE;
 
   for (gsize i = 0; i < n; i++)
-    outgoing[i] = (CoprocOutgoing) {
-      .kind = kind,
-      .channel = channel,
-      .payload = payloads[i],
-      .owned = coproc_messenger_sink_payload (payloads[i]) != NULL,
-    };
+    {
+      const gboolean is_raw = coproc_type_is_raw (g_variant_get_type_string (payloads[i]));
+
+      outgoing[i] = (CoprocOutgoing) {
+        .kind = kind,
+        .channel = channel,
+        .payload = payloads[i],
+        .type = is_raw ? COPROC_RAW_TYPE : NULL,
+        .priority = INFINITY,
+        .owned = coproc_messenger_sink_payload (payloads[i]) != NULL,
+      };
+    }
   for (gsize i = 0; i < n && ok; i++)
     {
+      if (outgoing[i].type == COPROC_RAW_TYPE && !own_priorities) /* bytes say nothing of it */
+        continue;
       ok = coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error);
       if (!ok)
         g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);

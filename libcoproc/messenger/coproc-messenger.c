@@ -188,7 +188,7 @@ coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double
   if (klass->get_priority == coproc_messenger_real_get_priority)
     {
       type = g_variant_get_type_string (payload);
-      if (type[0] != 'a' || strcmp (type + 1, "{sv}") != 0)
+      if (type[0] != 'a' || type[1] != '{' || strcmp (type + 2, "sv}") != 0)
         return TRUE;
     }
   if (!klass->get_priority (self, payload, priority, &failure))

@@ -34,8 +34,6 @@ void          coproc_outbox_clear          (CoprocOutbox *self, GPtrArray **spen
 void          coproc_outbox_make_room      (CoprocOutbox *self, gsize size);
 /* @data belongs to @variant, which is referenced until the bytes are written. */
 void          coproc_outbox_append_variant (CoprocOutbox *self, GVariant *variant, gconstpointer data, gsize size);
-/* The next bytes to write, back to back; only when there are any. */
-gconstpointer coproc_outbox_peek           (CoprocOutbox *self, gsize *size);
 void          coproc_outbox_consume        (CoprocOutbox *self, gsize size, GPtrArray **spent);
 
 /* Room for @size more bytes, which count as queued; the caller fills them at once. */
@@ -50,6 +48,16 @@ coproc_outbox_append (CoprocOutbox *self, gsize size)
   self->tail->end += size;
   self->size += size;
   return room;
+}
+
+/* The next bytes to write, back to back; only when there are any. */
+static inline gconstpointer
+coproc_outbox_peek (const CoprocOutbox *self, gsize *size)
+{
+  const CoprocOutboxChunk *chunk = self->chunks.head->data;
+
+  *size = chunk->end - chunk->begin;
+  return chunk->data + chunk->begin;
 }
 
 G_END_DECLS

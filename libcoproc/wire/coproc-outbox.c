@@ -65,15 +65,6 @@ coproc_outbox_append_variant (CoprocOutbox *self, GVariant *variant, gconstpoint
   self->size += size;
 }
 
-gconstpointer
-coproc_outbox_peek (CoprocOutbox *self, gsize *size)
-{
-  const CoprocOutboxChunk *chunk = self->chunks.head->data;
-
-  *size = chunk->end - chunk->begin;
-  return chunk->data + chunk->begin;
-}
-
 void
 coproc_outbox_consume (CoprocOutbox *self, gsize size, GPtrArray **spent)
 {

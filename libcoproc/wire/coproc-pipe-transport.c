@@ -30,7 +30,7 @@
 /* --- writing --- */
 
 /* Room for @size more bytes, where they are written from, or where they are read. */
-static guint8 *
+static inline guint8 *
 get_room (CoprocPipeTransport *self, gsize size)
 {
   guint8 *room = NULL;
@@ -40,7 +40,7 @@ get_room (CoprocPipeTransport *self, gsize size)
   return room != NULL ? room : coproc_outbox_append (&self->outbox, size);
 }
 
-static void
+static inline void
 append_frame (CoprocPipeTransport *self, const CoprocFrame *frame, guint32 type)
 {
   const gboolean by_reference = frame->variant != NULL && frame->size >= LARGE_PAYLOAD;
