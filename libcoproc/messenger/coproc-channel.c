@@ -223,28 +223,26 @@ sort_in (CoprocLane *self, CoprocChain *chain)
     }
 }
 
-static gboolean
-is_sorted (const CoprocChain *chain)
-{
-  for (const CoprocMessage *message = chain->first; message->next != NULL; message = message->next)
-    if (message->priority > message->next->priority)
-      return FALSE;
-  return TRUE;
-}
-
-/* Takes all that has arrived as one chain. */
+/* Takes all that has arrived as one chain. @is_sorted: (out): it is in order of priority already */
 static CoprocChain
-take_arrived (CoprocLane *self)
+take_arrived (CoprocLane *self, gboolean *is_sorted)
 {
   CoprocChain all = { NULL };
   CoprocMessage *first;
 
+  *is_sorted = TRUE;
   g_async_queue_lock (self->arrived);
   while ((first = g_async_queue_try_pop_unlocked (self->arrived)) != NULL)
     {
-      *(all.first != NULL ? &all.last->next : &all.first) = first;
+      if (all.first == NULL)
+        all.first = first;
+      else
+        {
+          *is_sorted = *is_sorted && all.last->priority <= first->priority;
+          all.last->next = first;
+        }
       for (all.last = first; all.last->next != NULL; all.last = all.last->next)
-        ;
+        *is_sorted = *is_sorted && all.last->priority <= all.last->next->priority;
     }
   g_async_queue_unlock (self->arrived);
   return all;
@@ -254,7 +252,8 @@ take_arrived (CoprocLane *self)
 static void
 sort_arrived (CoprocLane *self)
 {
-  CoprocChain chain = take_arrived (self);
+  gboolean is_sorted;
+  CoprocChain chain = take_arrived (self, &is_sorted);
 
   self->unsorted = FALSE;
   if (chain.first == NULL)
@@ -265,7 +264,7 @@ sort_arrived (CoprocLane *self)
       return;
     }
   self->run = chain;
-  if (!is_sorted (&self->run))
+  if (!is_sorted)
     chain_sort (&self->run);
 }
 

@@ -56,16 +56,16 @@ struct _CoprocCall
 typedef struct
 {
   CoprocFrameKind kind;
+  gboolean owned;          /* payload is: see coproc_messenger_prepare_all() */
   const char *channel;     /* (nullable) */
   GVariant *payload;       /* (nullable) NULL: data */
   gconstpointer data;      /* raw bytes */
   gsize size;
-  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes; NULL: not looked at yet */
+  const GVariantType *type; /* of either; COPROC_RAW_TYPE for raw bytes */
   double priority;
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */
   guint64 serial;          /* (out) */
-  gboolean owned;          /* payload is: see coproc_messenger_prepare_all() */
 } CoprocOutgoing;
 
 /* A blocked receive: on the caller's stack. (lock) */
@@ -308,7 +308,7 @@ coproc_messenger_sink_payload (GVariant *payload)
 gboolean        coproc_messenger_check_priority (double priority, GError **error); /* INVALID_PRIORITY */
 gboolean        coproc_messenger_has_own_priorities (CoprocMessenger *self); /* overrides get_priority */
 gboolean        coproc_messenger_find_priority (CoprocMessenger *self, GVariant *payload, double *priority, GError **error);
-/* One outgoing message of @kind for each of @payloads, with its priority. Takes floating payloads, until
+/* One outgoing message of @kind for each of @payloads, with its priority, checked. Takes floating payloads, until
  * coproc_messenger_drop_all(), which frees. NULL with error set. */
 CoprocOutgoing *coproc_messenger_prepare_all   (CoprocMessenger *self, CoprocFrameKind kind, GVariant **payloads, gsize n, const char *channel, GError **error);
 void            coproc_messenger_drop_all      (CoprocOutgoing *outgoing, gsize n);
@@ -455,13 +455,18 @@ void            coproc_endpoint_update_sending_locked (CoprocEndpoint *self);
 /* What may be sent at all: channel and payloads. Sets data, size and type of the @n messages, which have
  * kind and channel in common. */
 gboolean        coproc_endpoint_check      (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, GError **error);
+/* The parts of it: the name, each payload, and what is to be done before the largest of @size bytes is sent. */
+gboolean        coproc_endpoint_check_name (const char *name, GError **error);
+gboolean        coproc_endpoint_check_payload (CoprocOutgoing *outgoing, GError **error);
+void            coproc_endpoint_expect_size (CoprocEndpoint *self, gsize size);
 /* What may be sent now: the connection is open, and sizes and numbers are within the limits. Without the lock. */
 gboolean        coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error);
 /* Sends @n checked messages, all or none of which wait for room. */
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
 /* Checks and sends one message; waits as long as the endpoint's send timeout. */
 gboolean        coproc_endpoint_send_one   (CoprocEndpoint *self, CoprocOutgoing *outgoing, GError **error);
-/* Answers @request, or the oldest unanswered request of the message's channel. A failed send leaves it unanswered. */
+/* Checks the answer to @request, or to the oldest unanswered request of the message's channel, and sends it. A failed
+ * send leaves it unanswered. */
 gboolean        coproc_messenger_answer    (CoprocMessenger *self, CoprocMessage *request, CoprocOutgoing *outgoing, GError **error);
 /* Sends at once when there is room, parks @op otherwise. */
 void            coproc_endpoint_send_op    (CoprocEndpoint *self, CoprocOp *op);

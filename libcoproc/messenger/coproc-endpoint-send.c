@@ -26,8 +26,8 @@ prefix_index (GError **error, gsize index, gsize n)
     g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", index);
 }
 
-static gboolean
-check_channel (const char *name, GError **error)
+gboolean
+coproc_endpoint_check_name (const char *name, GError **error)
 {
   gsize length;
 
@@ -42,28 +42,29 @@ check_channel (const char *name, GError **error)
   return FALSE;
 }
 
-/* Sets data, size and type of @outgoing. */
-static gboolean
-check_payload (CoprocOutgoing *outgoing, GError **error)
+gboolean
+coproc_endpoint_check_payload (CoprocOutgoing *outgoing, GError **error)
 {
-  const GVariantType *type;
-
+  outgoing->type = COPROC_RAW_TYPE;
   if (outgoing->payload == NULL)
-    {
-      outgoing->type = COPROC_RAW_TYPE;
-      return TRUE;
-    }
+    return TRUE;
 
-  if (outgoing->type != COPROC_RAW_TYPE)
+  if (!coproc_type_is_raw (g_variant_get_type_string (outgoing->payload))) /* any bytes are an ay */
     {
-      type = g_variant_get_type (outgoing->payload);
-      outgoing->type = coproc_type_is_raw ((const char *) type) ? COPROC_RAW_TYPE : type;
+      if (!coproc_variant_check (outgoing->payload, error))
+        return FALSE;
+      outgoing->type = g_variant_get_type (outgoing->payload);
     }
-  if (outgoing->type != COPROC_RAW_TYPE && !coproc_variant_check (outgoing->payload, error)) /* any bytes are an ay */
-    return FALSE;
   outgoing->data = g_variant_get_data (outgoing->payload);
   outgoing->size = g_variant_get_size (outgoing->payload);
   return TRUE;
+}
+
+void
+coproc_endpoint_expect_size (CoprocEndpoint *self, gsize size)
+{
+  if (size >= CAREFUL_SIZE)
+    coproc_endpoint_look (self);
 }
 
 gboolean
@@ -71,19 +72,18 @@ coproc_endpoint_check (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, 
 {
   gsize size = 0;
 
-  if (!check_channel (outgoing->channel, error))
+  if (!coproc_endpoint_check_name (outgoing->channel, error))
     return FALSE;
   for (gsize i = 0; i < n; i++)
     {
-      if (!check_payload (&outgoing[i], error))
+      if (!coproc_endpoint_check_payload (&outgoing[i], error))
         {
           prefix_index (error, i, n);
           return FALSE;
         }
       size = MAX (size, outgoing[i].size);
     }
-  if (size >= CAREFUL_SIZE)
-    coproc_endpoint_look (self);
+  coproc_endpoint_expect_size (self, size);
   return TRUE;
 }
 

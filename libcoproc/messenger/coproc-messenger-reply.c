@@ -44,7 +44,7 @@ take_invocations_locked (CoprocEndpoint     *self,
   return ok;
 }
 
-/* Answers @requests, or with NULL the oldest of outgoing's channel. */
+/* Answers @requests, or with NULL the oldest of outgoing's channel; what is sent is checked. */
 static gboolean
 answer (CoprocMessenger    *self,
         CoprocMessage     **requests,
@@ -62,8 +62,7 @@ answer (CoprocMessenger    *self,
   if (!taken)
     return FALSE;
 
-  sent = coproc_endpoint_check (endpoint, outgoing, n, error)
-         && coproc_endpoint_send (endpoint, outgoing, n, COPROC_SEND_TIMEOUT, NULL, error);
+  sent = coproc_endpoint_send (endpoint, outgoing, n, COPROC_SEND_TIMEOUT, NULL, error);
   if (!sent)
     {
       /* the last first, so that they stand in their old order again */
@@ -86,7 +85,8 @@ coproc_messenger_answer (CoprocMessenger  *self,
 {
   CoprocInvocation *invocation;
 
-  return answer (self, request != NULL ? &request : NULL, outgoing, &invocation, 1, error);
+  return coproc_endpoint_check (coproc_messenger_get_endpoint (self), outgoing, 1, error)
+         && answer (self, request != NULL ? &request : NULL, outgoing, &invocation, 1, error);
 }
 
 static gboolean

@@ -104,32 +104,37 @@ coproc_messenger_prepare_all (CoprocMessenger  *self,
 {
   const gboolean own_priorities = coproc_messenger_has_own_priorities (self);
   CoprocOutgoing *outgoing = g_new (CoprocOutgoing, n);
-  gboolean ok = TRUE;
+  gboolean ok = coproc_endpoint_check_name (channel, error);
+  gsize size = 0, n_prepared = 0;
 
-  for (gsize i = 0; i < n; i++)
+  /* all of one before the next, while it is in the cache */
+  for (; ok && n_prepared < n; n_prepared++)
     {
-      const gboolean is_raw = coproc_type_is_raw (g_variant_get_type_string (payloads[i]));
+      CoprocOutgoing *item = &outgoing[n_prepared];
 
-      outgoing[i] = (CoprocOutgoing) {
+      *item = (CoprocOutgoing) {
         .kind = kind,
         .channel = channel,
-        .payload = payloads[i],
-        .type = is_raw ? COPROC_RAW_TYPE : NULL,
+        .payload = payloads[n_prepared],
         .priority = INFINITY,
-        .owned = coproc_messenger_sink_payload (payloads[i]) != NULL,
+        .owned = coproc_messenger_sink_payload (payloads[n_prepared]) != NULL,
       };
-    }
-  for (gsize i = 0; i < n && ok; i++)
-    {
-      if (outgoing[i].type == COPROC_RAW_TYPE && !own_priorities) /* bytes say nothing of it */
-        continue;
-      ok = coproc_messenger_find_priority (self, payloads[i], &outgoing[i].priority, error);
+      ok = coproc_endpoint_check_payload (item, error)
+           && ((item->type == COPROC_RAW_TYPE && !own_priorities) /* bytes say nothing of it */
+               || coproc_messenger_find_priority (self, item->payload, &item->priority, error));
       if (!ok)
-        g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", i);
+        g_prefix_error (error, "Payload %" G_GSIZE_FORMAT ": ", n_prepared);
+      size = MAX (size, item->size);
     }
   if (ok)
-    return outgoing;
-  coproc_messenger_drop_all (outgoing, n);
+    {
+      coproc_endpoint_expect_size (coproc_messenger_get_endpoint (self), size);
+      return outgoing;
+    }
+
+  for (gsize i = n_prepared; i < n; i++)
+    g_variant_unref (g_variant_ref_sink (payloads[i]));
+  coproc_messenger_drop_all (outgoing, n_prepared);
   return NULL;
 }
 
@@ -158,7 +163,6 @@ coproc_messenger_send_request_multiple (CoprocMessenger  *self,
                                         const char       *channel,
                                         GError          **error)
 {
-  CoprocEndpoint *endpoint;
   CoprocOutgoing *outgoing;
   gboolean sent;
 
@@ -172,9 +176,8 @@ coproc_messenger_send_request_multiple (CoprocMessenger  *self,
   if (outgoing == NULL)
     return FALSE;
 
-  endpoint = coproc_messenger_get_endpoint (self);
-  sent = coproc_endpoint_check (endpoint, outgoing, n_payloads, error)
-         && coproc_endpoint_send (endpoint, outgoing, n_payloads, COPROC_SEND_TIMEOUT, NULL, error);
+  sent = coproc_endpoint_send (coproc_messenger_get_endpoint (self), outgoing, n_payloads, COPROC_SEND_TIMEOUT, NULL,
+                               error);
   coproc_messenger_drop_all (outgoing, n_payloads);
   return sent;
 }
