@@ -445,10 +445,7 @@ gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, const
  * and returns when it is written. Without a lock. */
 void            coproc_endpoint_tell_accepted (CoprocEndpoint *self);
 
-/* --- coproc-endpoint-send.c --- */
-
-/* For a timeout: that of the endpoint. */
-#define COPROC_SEND_TIMEOUT (-2)
+/* --- coproc-endpoint-check.c --- */
 
 /* The state or the limits have changed. (lock) */
 void            coproc_endpoint_update_sending_locked (CoprocEndpoint *self);
@@ -461,6 +458,15 @@ gboolean        coproc_endpoint_check_payload (CoprocOutgoing *outgoing, GError 
 void            coproc_endpoint_expect_size (CoprocEndpoint *self, gsize size);
 /* What may be sent now: the connection is open, and sizes and numbers are within the limits. Without the lock. */
 gboolean        coproc_endpoint_check_limits (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error);
+/* The parts of that: for all, which takes no lock unless it fails, and for requests (lock). */
+gboolean        coproc_endpoint_check_sizes (CoprocEndpoint *self, const CoprocOutgoing *outgoing, gsize n, GError **error);
+gboolean        coproc_endpoint_check_requests_locked (CoprocEndpoint *self, gsize n, GError **error);
+
+/* --- coproc-endpoint-send.c --- */
+
+/* For a timeout: that of the endpoint. */
+#define COPROC_SEND_TIMEOUT (-2)
+
 /* Sends @n checked messages, all or none of which wait for room. */
 gboolean        coproc_endpoint_send       (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us, GCancellable *cancellable, GError **error);
 /* Checks and sends one message; waits as long as the endpoint's send timeout. */

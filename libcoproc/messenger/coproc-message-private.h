@@ -56,6 +56,8 @@ struct _CoprocMessage
 /* Makes the message that a decoded data frame tells of. @channel: (nullable) GRefString */
 CoprocMessage *coproc_message_new_from_frame (CoprocMessagePool *pool, const CoprocFrame *frame, char *channel);
 void           coproc_message_pool_clear     (CoprocMessagePool *pool);
+/* Gives up one hold on a CoprocMessageBlock. */
+void           coproc_message_block_release  (gpointer block);
 
 /* (transfer full): the payload, never floating; for `ay` received raw it is made now. */
 GVariant      *coproc_message_dup_payload    (CoprocMessage *self);
