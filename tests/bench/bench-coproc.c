@@ -27,6 +27,7 @@ typedef struct
 
 static const Measurement measurements[] = {
   { "round-trip-same-core", true, 0, 60000, ping_pong_host, ping_pong_peer },
+  { "round-trip-same-core-bytes", true, 0, 60000, bytes_ping_pong_host, bytes_ping_pong_peer },
   { "round-trip-two-cores", false, 0, 12000, ping_pong_host, ping_pong_peer },
   { "round-trip-two-cores-bytes", false, 0, 12000, bytes_ping_pong_host, bytes_ping_pong_peer },
   { "round-trip-same-core-sleeping", true, 0, 60000, sleeping_host, sleeping_peer },

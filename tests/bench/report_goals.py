@@ -13,6 +13,7 @@ TIME = "µs"
 # has to be. Figures of bench-coproc over pipes are those of "coproc", over shared memory of "shared".
 ROWS = """
 64 B ping-pong, same core | pipe round-trip-same-core | coproc round-trip-same-core | µs | <= 1.4
+64 B ping-pong, same core, as bytes | pipe round-trip-same-core | coproc round-trip-same-core-bytes | µs | <= 1.4
 64 B ping-pong, same core; pipe with a thread beside | pipe-watched round-trip-same-core | coproc round-trip-same-core | µs | <= 1.4
 64 B ping-pong, one core each, both sleep (spin-time 0) | pipe round-trip-64-b | coproc round-trip-two-cores-sleeping | µs | <= 1.4
 64 B ping-pong, one core each, libcoproc spins, the pipe sleeps | pipe round-trip-64-b | coproc round-trip-two-cores | µs | <= 1.4
