@@ -116,7 +116,7 @@ class Map:
         blocks, messages = self._blocks, self._messages
         self._blocks, self._messages = [], []
         replies = self._send(blocks, messages, cancellable)
-        left = []
+        left, most = [], 1
         for (first, n), reply in zip(blocks, replies):
             if n == 1:
                 self._results[first] = calls.get_payload(reply)
@@ -125,9 +125,10 @@ class Map:
             if not 0 < len(results) <= n:
                 raise ValueError(f"A block of {n} inputs has got {len(results)} results")
             self._results[first:first + len(results)] = results
+            most = max(most, len(results))
             if len(results) < n:
                 left.append((first + len(results), first + n))
-                self._most = min(self._most, len(results))
+        self._most = most
         return left
 
     @staticmethod

@@ -13,7 +13,7 @@ set -eu
 build=$build-python
 introspection=enabled
 read_options "$@"
-install_peers python3-gi python3-dev python-gi-dev gobject-introspection libgirepository1.0-dev nodejs
+install_peers python3-gi python3-numpy python3-dev python-gi-dev gobject-introspection libgirepository1.0-dev nodejs
 build_bench
 seconds=$(echo "$scale" | awk '{ print $1 / 5 }')
 

@@ -20,6 +20,7 @@ COLUMNS = {
     "64 B there and back": time_column("round-trip-64-b"),
     "on one core": time_column("round-trip-same-core"),
     "a dict": time_column("round-trip-dict"),
+    "with an array of 512 KiB": time_column("round-trip-array"),
     "1 MiB": time_column("round-trip-1-mib"),
     "64 B one way": rate_column("64-b"),
     "64 KiB": rate_column("64-kib"),

@@ -3,7 +3,7 @@
 """Exchanges of two Python processes, measured and printed as bench-harness.c does it.
 
 A side has send() and receive(); connect(name) starts the other side, which calls serve(), and gives this one and what ends
-it. Only standard modules.
+it. Only standard modules, and numpy if it is there.
 """
 
 import multiprocessing
@@ -12,6 +12,11 @@ import resource
 import statistics
 import sys
 import time
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
 
 LAST = 1
 END = b"end"
@@ -27,8 +32,11 @@ EXCHANGES = [
     ("one-way-1-mib", 1 << 20), ("one-way-16-mib", 16 << 20),
     ("in-flight", 64),
 ]
-# Of Python only.
+# Of Python only; those with objects, which not all can send.
 MORE = [("round-trip-dict", 0), ("one-way-64-mib", 64 << 20)]
+OBJECTS = ["round-trip-dict", "round-trip-array"]
+if numpy is not None:
+    MORE.append(("round-trip-array", 1 << 19))
 
 
 def pin(name, host):
@@ -49,10 +57,12 @@ def keep_busy():
         pass
 
 
-def new_message(size, is_last):
-    """Bytes, of which the first tells whether they are the last; of no size: a dict."""
-    if size == 0:
+def new_message(name, size, is_last):
+    """Bytes, of which the first tells whether they are the last; or a dict, maybe with an array."""
+    if name == "round-trip-dict":
         return {"last": is_last, "name": "value", "number": 42, "list": [1, 2.5, None]}
+    if name == "round-trip-array":
+        return {"last": is_last, "array": numpy.full(size, 2, "u1")}
     return bytes([LAST if is_last else 0]) + b"\2" * (size - 1)
 
 
@@ -110,7 +120,7 @@ def in_flight(side, message, last, until):
 
 def exchange(side, name, size, seconds):
     """Returns: the figure, and the processor time of a message on both sides in µs"""
-    message, last = new_message(size, False), new_message(size, True)
+    message, last = new_message(name, size, False), new_message(name, size, True)
     side.send(b"begin")
     side.receive()
     cpu, begun = get_cpu_time(), time.perf_counter()
