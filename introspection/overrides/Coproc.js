@@ -5,12 +5,15 @@
  * when they get no callback, messages can be iterated over. Nothing is kept here: the objects are the
  * library's own, and a method that is not mentioned is the one of introspection.
  */
-/* exported _init */
+/* exported _init, loading */
 
 const {GLib} = imports.gi;
 const {asBytes, bytesOf, fromVariant, isOwned, toVariant, view} = imports.overrides._coprocPayload;
 
 const TRACE = '\n\nTraceback (most recent call last):\n';
+
+// The module that this worker imports just now.
+var loading = null;
 
 function _init() {
     const Coproc = this;
@@ -296,6 +299,10 @@ function addMessenger(Coproc) {
 
 /** The command of a worker that runs what a module exports. */
 function getCommand(path, name) {
+    if (loading !== null) { // each worker would have one in its turn
+        throw new Error(`${loading} starts a worker where it is imported by one: what a worker runs belongs into a \
+module of its own`);
+    }
     const runner = imports.overrides.Coproc.__file__.replace(/Coproc\.js$/, 'coproc-worker.js');
     return ['gjs', '-m', runner, path.replace(/^file:\/\//, ''), name];
 }

@@ -24,7 +24,9 @@ function isClass(callable) {
 }
 
 async function load(path, name) {
+    imports.overrides.Coproc.loading = path;
     const module = await import(Gio.File.new_for_commandline_arg(path).get_uri());
+    imports.overrides.Coproc.loading = null;
     if (typeof module[name] !== 'function')
         throw new TypeError(`${path} exports no function or class '${name}'`);
     return module[name];

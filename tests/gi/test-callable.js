@@ -4,6 +4,7 @@
  * Workers that are functions and classes of ES modules.
  */
 import Coproc from 'gi://Coproc?version=1';
+import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 
 import {equal, fails, run, test, truthy} from './tap.js';
@@ -104,5 +105,19 @@ test('callable/exception-at-the-start', () => withWorker('refuse', {}, messenger
 test('callable/no-such-export', () => withWorker('nonesuch', {}, messenger => {
     truthy(fails(Codes.HANDLER, () => messenger.receive_blocking()).message.includes('nonesuch'));
 }));
+
+test('callable/module-that-starts-itself', () => {
+    const [file, stream] = Gio.File.new_tmp('coproc-XXXXXX.js');
+    stream.close(null);
+    file.replace_contents(`import Coproc from 'gi://Coproc?version=1';
+        const worker = Coproc.WorkerResource.for_module(import.meta.url);
+        worker.start();
+        export default value => value;`, null, false, Gio.FileCreateFlags.NONE, null);
+    Coproc.using(Coproc.WorkerResource.for_module(file.get_path()), worker => {
+        const error = fails(Codes.HANDLER, () => worker.messenger.receive_blocking());
+        truthy(error.message.includes('a module of its own'), error.message);
+    });
+    file.delete(null);
+});
 
 await run();
