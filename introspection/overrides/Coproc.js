@@ -132,19 +132,28 @@ function addMessage(Coproc) {
         make(toVariant(payload), channel, priority);
 }
 
-/** A handler of the signal `message`. Who has asked is told when it fails, and does not wait. */
+/** A handler of the signal `message`. Who has asked is told when it fails, at once or later, and does not wait. */
 function guard(Coproc, handler) {
+    const tell = (messenger, message, error) => {
+        if (message.get_kind() === Coproc.MessageKind.REQUEST) {
+            try {
+                messenger.reply_error(message, error);
+            } catch (_) {
+                // It has been answered before, or nobody waits any more.
+            }
+        }
+    };
     return (messenger, message) => {
         try {
-            return handler(messenger, message);
-        } catch (error) {
-            if (message.get_kind() === Coproc.MessageKind.REQUEST) {
-                try {
-                    messenger.reply_error(message, error);
-                } catch (_) {
-                    // It has been answered before, or nobody waits any more.
-                }
+            const result = handler(messenger, message);
+            if (result instanceof Promise) {
+                result.catch(error => {
+                    tell(messenger, message, error);
+                    logError(error);
+                });
             }
+        } catch (error) {
+            tell(messenger, message, error);
             throw error;
         }
     };

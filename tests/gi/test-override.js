@@ -86,6 +86,22 @@ test('handlers/throws', async () => {
     GLib.test_assert_expected_messages_internal('Gjs', 'test-override.js', 0, '');
 });
 
+test('handlers/rejects', async () => {
+    const [workerEnd, hostEnd] = pair();
+    workerEnd.connect('message::jobs', async (messenger, message) => {
+        await hostEnd.send_message_async(Coproc.Message.new_full('on the way', 'news'));
+        if (message.payload === '?')
+            throw new RangeError('later on');
+        messenger.reply(message, 'done');
+    });
+    workerEnd.listen('jobs');
+    GLib.test_expect_message('Gjs', GLib.LogLevelFlags.LEVEL_WARNING, '*later on*');
+    const error = await rejects(Codes.HANDLER, hostEnd.call_async('?', 'jobs', 60e6));
+    truthy(error.message.startsWith('RangeError: later on'), error.message);
+    equal(await hostEnd.call_async('!', 'jobs', 60e6), 'done');
+    GLib.test_assert_expected_messages_internal('Gjs', 'test-override.js', 0, '');
+});
+
 test('promises/call', async () => {
     const [workerEnd, hostEnd] = pair();
     const serve = async () => {
