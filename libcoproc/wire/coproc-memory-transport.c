@@ -8,7 +8,8 @@
  *      └────────────────── `room`, when asked for ◀────────────────┘
  *
  * The reader takes the whole crate and leaves its empty one: a frame costs no allocation, and under the lock, which both
- * sides want, little more than a copy of itself.
+ * sides want, little more than a copy of itself. On a GAsyncQueue of references each frame is memory that one thread
+ * takes and the other gives back, and a queue of crates is one more place that both cores want: half the rate.
  *
  * A payload is what the sender gave, a GVariant or its GBytes: it was checked when it was sent, and is
  * neither copied nor checked again. Bytes that have no GVariant are copied once, since they are the sender's.
