@@ -66,6 +66,7 @@ typedef struct
   guint64 reply_serial;
   CoprocCall *call;        /* (nullable) who gets the reply */
   guint64 serial;          /* (out) */
+  gpointer copy;           /* (nullable) coproc_endpoint_copy_payloads(): the data, in shared memory */
 } CoprocOutgoing;
 
 /* A blocked receive: on the caller's stack. (lock) */
@@ -446,6 +447,15 @@ gboolean        coproc_endpoint_is_untouched_locked (CoprocEndpoint *self, const
 void            coproc_endpoint_tell_accepted (CoprocEndpoint *self);
 
 /* --- coproc-endpoint-check.c --- */
+
+/* --- coproc-endpoint-share.c --- */
+
+/* Memory that is shared with the peer, to be filled. NULL: there is none. Without a lock. */
+GBytes         *coproc_endpoint_alloc      (CoprocEndpoint *self, gsize size);
+/* Copies payloads that go by shared memory there, so that nobody else's send waits meanwhile. Returns: whether there are
+ * copies, to be released when the messages are sent. Without a lock. */
+gboolean        coproc_endpoint_copy_payloads (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n, gint64 timeout_us);
+void            coproc_endpoint_release_copies (CoprocEndpoint *self, CoprocOutgoing *outgoing, gsize n);
 
 /* The state or the limits have changed. (lock) */
 void            coproc_endpoint_update_sending_locked (CoprocEndpoint *self);

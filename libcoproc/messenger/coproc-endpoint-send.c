@@ -251,7 +251,7 @@ coproc_endpoint_send (CoprocEndpoint  *self,
                       GCancellable    *cancellable,
                       GError         **error)
 {
-  gboolean sent, deaf = FALSE;
+  gboolean sent, copied, deaf = FALSE;
   gulong cancel_id = 0;
   GError *failure = NULL;
 
@@ -264,12 +264,15 @@ coproc_endpoint_send (CoprocEndpoint  *self,
       cancel_id = g_cancellable_connect (cancellable, G_CALLBACK (sender_cancelled), self, NULL);
     }
 
+  copied = coproc_endpoint_copy_payloads (self, outgoing, n, timeout_us);
   g_mutex_lock (&self->write_lock);
   sent = (has_room (self)
           || (coproc_endpoint_check_limits (self, outgoing, n, &failure)
               && wait_for_room (self, timeout_us, cancellable, &failure)))
          && send_locked (self, outgoing, n, &deaf, &failure);
   coproc_endpoint_unlock_output (self);
+  if (copied)
+    coproc_endpoint_release_copies (self, outgoing, n);
   coproc_endpoint_note_send (self);
 
   if (cancel_id != 0)

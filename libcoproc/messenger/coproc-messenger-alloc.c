@@ -5,20 +5,6 @@
 #include "messenger/coproc-endpoint-private.h"
 #include "messenger/coproc-messenger.h"
 
-/* (nullable) Shared memory, if there is any. */
-static GBytes *
-alloc_shared (CoprocEndpoint *endpoint, gsize size)
-{
-  gsize n_ahead;
-
-  if (endpoint->transport == NULL || endpoint->transport->ops->alloc == NULL)
-    return NULL;
-  g_mutex_lock (&endpoint->write_lock);
-  n_ahead = endpoint->transport->n_unsent;
-  g_mutex_unlock (&endpoint->write_lock);
-  return endpoint->transport->ops->alloc (endpoint->transport, size, n_ahead);
-}
-
 /**
  * coproc_messenger_alloc_bytes:
  * @self: a messenger
@@ -79,7 +65,7 @@ coproc_messenger_alloc_bytes (CoprocMessenger *self, gsize size, GError **error)
                    "%" G_GSIZE_FORMAT " bytes are more than a payload may have", size);
       return NULL;
     }
-  bytes = alloc_shared (coproc_messenger_get_endpoint (self), size);
+  bytes = coproc_endpoint_alloc (coproc_messenger_get_endpoint (self), size);
   if (bytes != NULL)
     return bytes;
 

@@ -37,9 +37,12 @@ void         coproc_arena_unref     (CoprocArena *self);
 
 /* Memory to be filled and then lent. NULL: none is left. */
 GBytes      *coproc_arena_alloc     (CoprocArena *self, gsize size, gint64 patience);
-/* Lends @data, which is copied into a block unless it lies in one: with @patience after a moment, if that may spare
- * the copy cold memory. FALSE: there is no block left. */
-gboolean     coproc_arena_lend      (CoprocArena *self, gconstpointer data, gsize size, gint64 patience, CoprocLoan *loan);
+/* Such memory with a copy of @data in it, to be lent and then released; with @patience waits for a moment if that may spare
+ * the copy cold memory. NULL also when @data lies in a block. */
+gpointer     coproc_arena_copy      (CoprocArena *self, gconstpointer data, gsize size, gint64 patience);
+void         coproc_arena_release   (CoprocArena *self, gpointer copy);
+/* Lends @data, which is copied into a block unless it lies in one. FALSE: there is no block left. */
+gboolean     coproc_arena_lend      (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *loan);
 
 /* --- the other side --- */
 

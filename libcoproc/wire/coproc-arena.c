@@ -370,6 +370,41 @@ coproc_arena_alloc (CoprocArena *self, gsize size, gint64 patience)
 
 /* --- loans --- */
 
+/* Whether the bytes lie in the blocks. */
+static gboolean
+has_bytes (CoprocArena *self, gconstpointer data, gsize size)
+{
+  const guintptr offset = (guintptr) data - (guintptr) self->units;
+
+  return offset < COPROC_ARENA_SIZE && size <= COPROC_ARENA_SIZE - offset;
+}
+
+/* A held block that @data is copied to. */
+static gboolean
+take_copy (CoprocArena *self, gconstpointer data, gsize size, gint64 patience, guint *unit)
+{
+  if (size == 0 || !take (self, size, WITHIN_WINDOW, patience, unit))
+    return FALSE;
+  memcpy (self->units + (gsize) *unit * COPROC_ARENA_UNIT, data, size);
+  return TRUE;
+}
+
+gpointer
+coproc_arena_copy (CoprocArena *self, gconstpointer data, gsize size, gint64 patience)
+{
+  guint unit;
+
+  if (has_bytes (self, data, size) || !take_copy (self, data, size, patience, &unit))
+    return NULL;
+  return self->units + (gsize) unit * COPROC_ARENA_UNIT;
+}
+
+void
+coproc_arena_release (CoprocArena *self, gpointer copy)
+{
+  release (self, (guint) (((guintptr) copy - (guintptr) self->units) / COPROC_ARENA_UNIT));
+}
+
 static void
 note_loan_locked (CoprocArena *self, guint unit)
 {
@@ -385,7 +420,7 @@ lend_in_place (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *lo
   guint first, order;
   gboolean found = FALSE;
 
-  if (offset >= COPROC_ARENA_SIZE || size > COPROC_ARENA_SIZE - offset)
+  if (!has_bytes (self, data, size))
     return FALSE;
   g_mutex_lock (&self->lock);
   if (self->buddy != NULL && coproc_buddy_find (self->buddy, (guint) (offset / COPROC_ARENA_UNIT), &first, &order)
@@ -400,19 +435,16 @@ lend_in_place (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *lo
 }
 
 gboolean
-coproc_arena_lend (CoprocArena *self, gconstpointer data, gsize size, gint64 patience, CoprocLoan *loan)
+coproc_arena_lend (CoprocArena *self, gconstpointer data, gsize size, CoprocLoan *loan)
 {
   guint unit;
-  gsize offset;
 
   if (lend_in_place (self, data, size, loan))
     return TRUE;
-  if (size == 0 || !take (self, size, WITHIN_WINDOW, patience, &unit))
+  if (!take_copy (self, data, size, 0, &unit))
     return FALSE;
 
-  offset = (gsize) unit * COPROC_ARENA_UNIT;
-  memcpy (self->units + offset, data, size);
-  *loan = (CoprocLoan) { .offset = offset, .size = size, .block = unit };
+  *loan = (CoprocLoan) { .offset = (gsize) unit * COPROC_ARENA_UNIT, .size = size, .block = unit };
   g_mutex_lock (&self->lock);
   note_loan_locked (self, unit);
   self->blocks[unit].held = FALSE;

@@ -200,11 +200,9 @@ coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
   CoprocFrame lent;
   CoprocLoan loan;
 
-  /* while this waits nothing of the stream is written */
   if (frame->size < COPROC_ARENA_MIN_PAYLOAD || frame->type != COPROC_RAW_TYPE
       || !g_atomic_int_get (&self->may_lend)
-      || !coproc_arena_lend (self->lends, frame->data, frame->size,
-                             link->n_unsent > 0 ? 0 : get_patience (frame->size, 0), &loan))
+      || !coproc_arena_lend (self->lends, frame->data, frame->size, &loan))
     {
       coproc_pipe_transport_queue (link, frame);
       return;
@@ -227,6 +225,25 @@ coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size, gsize n_ahea
     return NULL;
   /* nobody waits meanwhile, and a machine that has more to do takes several times as long */
   return coproc_arena_alloc (self->lends, size, 4 * get_patience (size, n_ahead));
+}
+
+static gpointer
+coproc_ring_transport_copy (CoprocTransportLink *link, gconstpointer data, gsize size, gint64 timeout)
+{
+  CoprocRingTransport *self = (CoprocRingTransport *) link;
+  gint64 patience = get_patience (size, 0);
+
+  if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
+    return NULL;
+  if (timeout >= 0)
+    patience = MIN (patience, timeout);
+  return coproc_arena_copy (self->lends, data, size, patience);
+}
+
+static void
+coproc_ring_transport_release (CoprocTransportLink *link, gpointer copy)
+{
+  coproc_arena_release (((CoprocRingTransport *) link)->lends, copy);
 }
 
 static gboolean
@@ -446,6 +463,8 @@ static const CoprocTransportOps ring_ops = {
   .declare_type = coproc_pipe_transport_declare_type,
   .queue = coproc_ring_transport_queue,
   .alloc = coproc_ring_transport_alloc,
+  .copy = coproc_ring_transport_copy,
+  .release = coproc_ring_transport_release,
   .flush = coproc_ring_transport_flush,
   .probe = coproc_ring_transport_probe,
   .shut_output = coproc_pipe_transport_shut_output,

@@ -62,6 +62,14 @@ typedef struct
   GBytes             *(*alloc)         (CoprocTransportLink  *self,
                                         gsize                 size,
                                         gsize                 n_ahead);
+  /* (nullable) Such memory with a copy of @data in it, which is to be an `ay`, to be released when it is queued; waits at
+   * most @timeout µs (-1: no limit). NULL also where @data itself can be sent without a copy. Any thread. */
+  gpointer            (*copy)          (CoprocTransportLink  *self,
+                                        gconstpointer         data,
+                                        gsize                 size,
+                                        gint64                timeout);
+  void                (*release)       (CoprocTransportLink  *self,
+                                        gpointer              copy);
   /* (nullable: there is no shared memory) The peer has mapped @size bytes of it: what is queued from now on
    * goes there if they suffice. */
   void                (*share)         (CoprocTransportLink  *self,

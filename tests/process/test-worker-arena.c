@@ -305,6 +305,34 @@ test_forwarded (void)
   assert_filled (bytes, MIB, 5);
 }
 
+/* Several payloads at once that nobody else holds, large and small ones. */
+static void
+test_multiple (void)
+{
+  static const gsize sizes[] = { 100, 64 * KIB, MIB, 64 * KIB - 1 };
+  GVariant *payloads[G_N_ELEMENTS (sizes)];
+  g_autoptr (GError) error = NULL;
+  CoprocMessenger *messenger;
+  CoprocWorkerResource *worker = new_echo (&messenger);
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      guint8 *data = g_malloc (sizes[i]);
+
+      fill (data, sizes[i], i);
+      payloads[i] = g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, sizes[i], TRUE, g_free, data);
+    }
+  coproc_messenger_send_request_multiple (messenger, payloads, G_N_ELEMENTS (sizes), NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      g_autoptr (CoprocMessage) reply = receive_reply (messenger);
+
+      assert_filled (coproc_message_get_bytes (reply), sizes[i], i);
+    }
+  coproc_fault_release (worker);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -316,5 +344,6 @@ main (int argc, char **argv)
   coproc_test_add ("/coproc/worker-arena/killed", test_killed);
   coproc_test_add ("/coproc/worker-arena/copied-payloads", test_copied_payloads);
   coproc_test_add ("/coproc/worker-arena/forwarded", test_forwarded);
+  coproc_test_add ("/coproc/worker-arena/multiple", test_multiple);
   return g_test_run ();
 }

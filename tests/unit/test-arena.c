@@ -71,7 +71,7 @@ test_copied (void)
   if (!arenas_open (&arenas))
     return;
   memset (data, 7, 100 * KIB);
-  g_assert_true (coproc_arena_lend (arenas.owner, data, 100 * KIB, 0, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, 100 * KIB, &loan));
   memset (data, 8, 100 * KIB);
   slab = coproc_arena_borrow (arenas.other, &loan);
   g_assert_nonnull (slab);
@@ -82,6 +82,32 @@ test_copied (void)
   coproc_slab_ref (slab);
   coproc_slab_unref (slab);
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 128 * KIB);
+  coproc_slab_unref (slab);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
+  arenas_close (&arenas);
+}
+
+/* A copy that is made beforehand is lent as it is. */
+static void
+test_copied_before (void)
+{
+  g_autofree guint8 *data = g_malloc (MIB);
+  Arenas arenas;
+  CoprocLoan loan;
+  CoprocSlab *slab;
+  gpointer copy;
+
+  if (!arenas_open (&arenas))
+    return;
+  memset (data, 7, MIB);
+  copy = coproc_arena_copy (arenas.owner, data, MIB, 0);
+  g_assert_nonnull (copy);
+  g_assert_null (coproc_arena_copy (arenas.owner, copy, MIB, 0)); /* there it is */
+  g_assert_true (coproc_arena_lend (arenas.owner, copy, MIB, &loan));
+  coproc_arena_release (arenas.owner, copy);
+  g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB);
+  slab = coproc_arena_borrow (arenas.other, &loan);
+  g_assert_cmpmem (slab->data, slab->size, data, MIB);
   coproc_slab_unref (slab);
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
   arenas_close (&arenas);
@@ -104,8 +130,8 @@ test_in_place (void)
   data = (guint8 *) g_bytes_get_data (bytes, NULL);
   data[0] = 1;
   data[MIB - 1] = 2;
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &whole));
-  g_assert_true (coproc_arena_lend (arenas.owner, data + MIB - 10, 10, 0, &part));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &whole));
+  g_assert_true (coproc_arena_lend (arenas.owner, data + MIB - 10, 10, &part));
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* nothing was copied */
   slabs[0] = coproc_arena_borrow (arenas.other, &whole);
   slabs[1] = coproc_arena_borrow (arenas.other, &part);
@@ -116,7 +142,7 @@ test_in_place (void)
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB);
   coproc_slab_unref (slabs[1]);
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* the owner has it */
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &whole));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &whole));
   g_bytes_unref (bytes);
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, MIB); /* the other side has it */
   coproc_slab_unref (coproc_arena_borrow (arenas.other, &whole));
@@ -166,7 +192,7 @@ test_window (void)
     return;
   for (guint i = 0; i < 3 * n_blocks; i++)
     {
-      g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, G_USEC_PER_SEC, &loans[i]));
+      g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, &loans[i]));
       coproc_slab_unref (coproc_arena_borrow (arenas.other, &loans[i]));
       g_assert_cmpuint (loans[i].block, <, n_blocks);
       if (i > 0)
@@ -175,7 +201,7 @@ test_window (void)
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, 0);
 
   for (guint i = 0; i < G_N_ELEMENTS (loans); i++)
-    g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, G_USEC_PER_SEC, &loans[i]));
+    g_assert_true (coproc_arena_lend (arenas.owner, data, 64 * KIB, &loans[i]));
   g_assert_cmpuint (coproc_arena_get_used (arenas.owner), ==, LIMIT);
   arenas_close (&arenas);
 }
@@ -216,7 +242,7 @@ test_outlives (void)
     return;
   bytes = coproc_arena_alloc (arenas.owner, MIB, 0);
   memset ((gpointer) g_bytes_get_data (bytes, NULL), 9, MIB);
-  g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, 0, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, &loan));
   slab = coproc_arena_borrow (arenas.other, &loan);
   arenas_close (&arenas);
   g_assert_cmpmem (slab->data, slab->size, g_bytes_get_data (bytes, NULL), MIB);
@@ -262,7 +288,7 @@ test_fork (void)
   g_assert_cmpuint (data[0], ==, 7);
   g_assert_cmpuint (data[size - 1], ==, 7);
 
-  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, 0, &loan));
+  g_assert_true (coproc_arena_lend (arenas.owner, data, MIB, &loan));
   slab = coproc_arena_borrow (arenas.other, &loan);
   g_bytes_unref (bytes);
   drop_in_child (NULL, slab);
@@ -319,7 +345,7 @@ test_a20_returns (void)
       for (gsize i = 0; i < COPROC_ARENA_CONTROL_SIZE / sizeof *control; i++)
         control[i] = g_random_int ();
       g_assert_nonnull (bytes);
-      g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, 0, &loan));
+      g_assert_true (coproc_arena_lend (arenas.owner, g_bytes_get_data (bytes, NULL), MIB, &loan));
       other = coproc_arena_alloc (arenas.owner, MIB, 0);
       if (other != NULL)
         g_assert_true (g_bytes_get_data (other, NULL) != g_bytes_get_data (bytes, NULL));
@@ -336,6 +362,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/coproc/arena/copied", test_copied);
+  g_test_add_func ("/coproc/arena/copied-before", test_copied_before);
   g_test_add_func ("/coproc/arena/in-place", test_in_place);
   g_test_add_func ("/coproc/arena/limit", test_limit);
   g_test_add_func ("/coproc/arena/window", test_window);
