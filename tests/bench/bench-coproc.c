@@ -28,8 +28,8 @@ typedef struct
 static const Measurement measurements[] = {
   { "round-trip-same-core", true, 0, 60000, ping_pong_host, ping_pong_peer },
   { "round-trip-same-core-bytes", true, 0, 60000, bytes_ping_pong_host, bytes_ping_pong_peer },
-  { "round-trip-two-cores", false, 0, 12000, ping_pong_host, ping_pong_peer },
-  { "round-trip-two-cores-bytes", false, 0, 12000, bytes_ping_pong_host, bytes_ping_pong_peer },
+  { "round-trip-two-cores", false, 0, 120000, ping_pong_host, ping_pong_peer },
+  { "round-trip-two-cores-bytes", false, 0, 120000, bytes_ping_pong_host, bytes_ping_pong_peer },
   { "round-trip-same-core-sleeping", true, 0, 60000, sleeping_host, sleeping_peer },
   { "round-trip-two-cores-sleeping", false, 0, 12000, sleeping_host, sleeping_peer },
   { "call-same-core", true, 0, 60000, call_host, echo_peer },
