@@ -98,17 +98,25 @@ has_paused (CoprocEndpoint *self, guint32 *mark)
   return *mark == last;
 }
 
-/* Offers the processor to others. Who has work keeps it for a slice or more, with nothing here to preempt it, whereas
- * who sleeps is run soon after it is woken: the next times are left out, so that little is lost by it in all. */
+/* Offers the processor to others. @longest: µs that an offer has taken */
 static void
-offer_processor (CoprocEndpoint *self, gint64 *now)
+offer_processor (gint64 *now, gint64 *longest)
 {
   const gint64 before = *now;
 
   sched_yield ();
   *now = g_get_monotonic_time ();
-  if (*now - before > MAX_OFFER)
-    self->crowded_until = *now + ABSTINENCE * (*now - before);
+  *longest = MAX (*longest, *now - before);
+}
+
+/* Who has work keeps an offered processor for a slice or more, with nothing here to preempt it, whereas who sleeps is run
+ * soon after it is woken: the next offers are left out, so that little is lost by it in all. But where the peer had the
+ * slice, and sent several messages in it, to wake for each would have cost more. */
+static void
+note_offers (CoprocEndpoint *self, gint64 now, gint64 longest, gsize n_frames)
+{
+  if (longest > MAX_OFFER && n_frames <= 1)
+    self->crowded_until = now + ABSTINENCE * longest;
 }
 
 static gboolean
@@ -125,14 +133,14 @@ is_crowded (CoprocEndpoint *self)
 /* Lets a peer that sends one message after the other get ahead: to read them one by one slows both. Returns: how
  * many frames came. */
 static gsize
-linger (CoprocEndpoint *self)
+linger (CoprocEndpoint *self, gint64 *longest)
 {
   const gint64 start = g_get_monotonic_time ();
   gint64 now = start;
   guint32 mark = 0;
 
   do
-    offer_processor (self, &now);
+    offer_processor (&now, longest);
   while (!has_paused (self, &mark) && now - start < LINGER_TIME);
   return look (self);
 }
@@ -158,7 +166,7 @@ gaze (CoprocEndpoint *self)
 static gboolean
 spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
 {
-  gint64 start, now;
+  gint64 start, now, longest = 0;
   gsize n_frames = 0;
 
   if (spin_time == 0 || is_crowded (self) || !is_worth_trying (&self->spinning))
@@ -166,7 +174,7 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
 
   if (is_worth_trying (&self->lingering))
     {
-      n_frames = linger (self);
+      n_frames = linger (self, &longest);
       note_outcome (&self->lingering, n_frames > 1, MAX_SPIN_SKIP);
     }
   else if (is_worth_trying (&self->looking))
@@ -179,10 +187,11 @@ spin (CoprocEndpoint *self, guint spin_time, gint64 deadline)
   while (n_frames == 0 && now - start < spin_time && (deadline < 0 || now < deadline)
          && !g_atomic_int_get (&self->woken))
     {
-      offer_processor (self, &now);
+      offer_processor (&now, &longest);
       n_frames = look (self);
     }
   note_outcome (&self->spinning, n_frames > 0, MAX_SPIN_SKIP);
+  note_offers (self, now, longest, n_frames);
   return n_frames > 0;
 }
 
