@@ -65,6 +65,7 @@ SIGNATURES = """
     WorkerResourcePool.apply_to_workers(self, func)
     WorkerResourcePool.map_messages(self, data_iter, channel_id=None)
     Pool(n, verbose=False, messenger_type=MultiMessenger)
+    Pool.start(self, **)
     Pool.map(self, func, datas)
     Pool.map_unordered(self, func, datas)
     Pool.update_user_func(self, func)

@@ -175,6 +175,14 @@ class Pools(Case):
         counts = self.pool.map(lambda x: burden.n_made, range(200), chunksize=1)
         self.assertEqual((burden.n_sent, set(counts)), (1, {1}))
 
+    def test_arguments_of_start(self):
+        pool = coproc.Pool(1)
+        self.assertRaisesRegex(TypeError, "'other'", pool.start, other=1)
+        self.assertFalse(pool.is_alive())
+        pool.start(verbose=True)
+        self.assertTrue(pool.verbose)
+        pool.terminate()
+
     def test_workers_that_cannot_begin(self):
         class Unusual(coproc.MultiMessenger):
             broken = CannotBeMade()

@@ -93,10 +93,13 @@ class Pool(Workers):
 
     # --- life ---
 
-    def start(self):
-        """Starts all workers, or none."""
+    def start(self, **start_kwargs):
+        """Starts all workers, or none. `verbose` replaces what the pool was made with; its workers take nothing else."""
         if self.is_alive():
             raise WorkerIsAlreadyAliveError("The pool cannot be started because it is already alive.")
+        self.verbose = start_kwargs.pop("verbose", self.verbose)
+        for name in start_kwargs:
+            raise TypeError(f"the workers of a pool take no argument {name!r}")
         log = Log()
         codec = HostCodec(log.append)
         context = GLib.MainContext.new()
