@@ -240,7 +240,7 @@ coproc_endpoint_end_stream (CoprocEndpoint *self, CoprocEnd end, const GError *e
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   self->watch_input = FALSE;
-  if (end == COPROC_END_CUT && error != NULL)
+  if (end == COPROC_END_CUT && error != NULL && self->cut == NULL) /* settle() may have been first */
     self->cut = g_strdup (error->message);
 
   if (self->state == COPROC_ENDPOINT_CLOSING)
