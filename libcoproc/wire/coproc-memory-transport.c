@@ -49,12 +49,12 @@ typedef struct
   Lane *out;                 /* (owned) immutable */
 
   /* (owner's read lock) */
-  CoprocCrate taken;               /* out of `in`; the frame returned last is still in its memory */
+  CoprocCrate taken;         /* out of `in`; the frame returned last is still in its memory */
   CoprocSlab *held;          /* (nullable) (owned) what that one's payload lies in. Its GVariant is the receiver's: what
                                 an application gave is not dropped under a lock */
 
   /* (owner's write lock) */
-  CoprocCrate backlog;             /* what is beyond the capacity */
+  CoprocCrate backlog;       /* what is beyond the capacity */
   CoprocSlab *slabs[N_SLABS]; /* (nullable) (owned) */
   guint slab;                /* the one that is being filled */
   gsize slab_used;           /* bytes of it */

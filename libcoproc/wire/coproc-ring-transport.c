@@ -191,6 +191,13 @@ get_patience (gsize size, gsize n_ahead)
   return PATIENCE + (gint64) ((size + n_ahead) / STREAM_BYTES_PER_US);
 }
 
+/* Whether so much goes by way of the arena, if it is an `ay`. */
+static gboolean
+can_lend (CoprocRingTransport *self, gsize size)
+{
+  return size >= COPROC_ARENA_MIN_PAYLOAD && g_atomic_int_get (&self->may_lend);
+}
+
 /* A large `ay` goes by way of the arena, while there is room. */
 static void
 coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame)
@@ -200,8 +207,7 @@ coproc_ring_transport_queue (CoprocTransportLink *link, const CoprocFrame *frame
   CoprocFrame lent;
   CoprocLoan loan;
 
-  if (frame->size < COPROC_ARENA_MIN_PAYLOAD || frame->type != COPROC_RAW_TYPE
-      || !g_atomic_int_get (&self->may_lend)
+  if (!can_lend (self, frame->size) || frame->type != COPROC_RAW_TYPE
       || !coproc_arena_lend (self->lends, frame->data, frame->size, &loan))
     {
       coproc_pipe_transport_queue (link, frame);
@@ -221,7 +227,7 @@ coproc_ring_transport_alloc (CoprocTransportLink *link, gsize size, gsize n_ahea
 {
   CoprocRingTransport *self = (CoprocRingTransport *) link;
 
-  if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
+  if (!can_lend (self, size))
     return NULL;
   /* nobody waits meanwhile, and a machine that has more to do takes several times as long */
   return coproc_arena_alloc (self->lends, size, 4 * get_patience (size, n_ahead));
@@ -233,7 +239,7 @@ coproc_ring_transport_copy (CoprocTransportLink *link, gconstpointer data, gsize
   CoprocRingTransport *self = (CoprocRingTransport *) link;
   gint64 patience = get_patience (size, 0);
 
-  if (size < COPROC_ARENA_MIN_PAYLOAD || !g_atomic_int_get (&self->may_lend))
+  if (!can_lend (self, size))
     return NULL;
   if (timeout >= 0)
     patience = MIN (patience, timeout);
