@@ -17,6 +17,8 @@ gboolean coproc_interrupt_take (GError **error);
  * nothing has interrupted it: a signal may have come just before it, when there was no wait yet. Without a
  * function, @deadline. */
 gint64   coproc_interrupt_limit (gint64 deadline);
+/* After such a wait, which is over: asks the function if the wait has lasted until @limit. Without a lock. */
+void     coproc_interrupt_ask_at_limit (gint64 limit, gint64 deadline);
 /* Waits for @cond until @deadline (monotonic µs, -1: none), and asks this thread's function afterwards, with
  * @mutex unlocked. Returns: whether it was in time. */
 gboolean coproc_interrupt_wait (GCond *cond, GMutex *mutex, gint64 deadline);

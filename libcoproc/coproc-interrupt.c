@@ -104,6 +104,13 @@ coproc_interrupt_limit (gint64 deadline)
   return deadline < 0 ? limit : MIN (deadline, limit);
 }
 
+void
+coproc_interrupt_ask_at_limit (gint64 limit, gint64 deadline)
+{
+  if (limit != deadline && g_get_monotonic_time () >= limit)
+    coproc_interrupt_ask ();
+}
+
 gboolean
 coproc_interrupt_wait (GCond *cond, GMutex *mutex, gint64 deadline)
 {

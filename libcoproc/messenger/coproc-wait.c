@@ -201,8 +201,7 @@ sleep_until (CoprocEndpoint *self, gint64 deadline)
   const gint64 limit = coproc_interrupt_limit (deadline);
 
   self->transport->ops->wait (self->transport, &self->woken, self->wakeup.read_fd, limit);
-  if (limit != deadline && g_get_monotonic_time () >= limit)
-    coproc_interrupt_ask ();
+  coproc_interrupt_ask_at_limit (limit, deadline);
 }
 
 static void

@@ -215,8 +215,7 @@ await_input (int fd, gint64 deadline, GError **error)
   const gint64 limit = coproc_interrupt_limit (deadline);
 
   coproc_transport_poll (fd, -1, limit);
-  if (limit != deadline && g_get_monotonic_time () >= limit)
-    coproc_interrupt_ask ();
+  coproc_interrupt_ask_at_limit (limit, deadline);
   return !coproc_interrupt_take (error);
 }
 
